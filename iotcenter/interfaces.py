@@ -1,0 +1,133 @@
+"""The seams of the house: what a transport is, and what it may ask of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.x509 import Certificate
+from msgspec import Struct
+from twisted.application.service import IService
+from twisted.logger import Logger
+from twisted.plugin import IPlugin
+from zope.interface import Attribute
+
+from iotcenter.model import DeviceId, Message
+
+
+class Refused(Exception):
+    """Somebody may not do what they asked for; the text says why, for the one who asked, and holds no secret."""
+
+
+class Link(Protocol):
+    """A way to one device that stands open: what the center needs of it, whatever carries the bytes."""
+
+    @property
+    def transport(self) -> str:
+        """The name of the transport that carries it."""
+
+    @property
+    def address(self) -> str:
+        """Where the device's packets come from, for people."""
+
+    @property
+    def heartbeat(self) -> float:
+        """After how many seconds of silence either end asks whether the other lives; 0 where nobody asks."""
+
+    def send(self, message: Message) -> None:
+        """Send ``message``. Never blocks and never raises; what cannot be sent any more is dropped."""
+
+    def close(self, code: str, reason: str) -> None:
+        """Tell the device why, and end the link. ``code`` is one of ``iotcenter.wire.messages.CloseCode``."""
+
+
+class Attachment(Protocol):
+    """One link of one device, as its transport sees the center."""
+
+    def received(self, message: Message) -> None:
+        """The device sent ``message``. Raises ``WireError`` where it has no business to send that."""
+
+    def detached(self, reason: str) -> None:
+        """The link is gone. Nothing may be received after this."""
+
+
+class Center(Protocol):
+    """Where devices' messages go."""
+
+    def attach(self, device: DeviceId, link: Link, hello: Any) -> Attachment:
+        """Make ``link`` the way to ``device`` after its ``Hello``; an older link of the same device is closed.
+
+        The center answers with ``Welcome`` over the link. Raises ``Refused`` for a device that it does not know.
+        """
+
+
+PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
+"""Ours are elliptic; an operator's own certificate for the web may be for an RSA key."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What one end of TLS shows: its private key, and its certificate with those that vouch for it behind it."""
+
+    key: PrivateKey
+    chain: tuple[Certificate, ...]
+
+
+class Authority(Protocol):
+    """Whose certificates count."""
+
+    root: Certificate
+    """The root that signed every device's certificate, and the server's."""
+
+    def server_credentials(self) -> Credentials:
+        """What the server shows its devices now. The same object until it is renewed; then a new one."""
+
+
+class Accounts(Protocol):
+    """What devices prove themselves with."""
+
+    def check(self, device: DeviceId, key: bytes) -> None:
+        """Look ``device`` up in the allow-list. ``key`` is the SHA-256 of its public key (SubjectPublicKeyInfo, DER).
+
+        Raises ``Refused``, in words for the device.
+        """
+
+    def watch(self, device: DeviceId, barred: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``barred(reason)`` once, when ``device`` may no longer come in. Returns a function that ends the
+        watch."""
+
+    def enroll(self, secret: bytes, request: bytes, agent: str) -> Awaitable[Any]:
+        """Redeem the secret of an enrollment token for an ``Enrolled``. Raises ``Refused``."""
+
+    def renew(self, device: DeviceId, request: bytes) -> Awaitable[bytes]:
+        """A new certificate (DER) for the key on record, which the request (CSR, DER) must be for. Raises
+        ``Refused``."""
+
+
+@dataclass(frozen=True)
+class House:
+    """What a transport may need of the house around it. ``reactor`` is Twisted's, or a test's."""
+
+    reactor: Any
+    center: Center
+    authority: Authority
+    accounts: Accounts
+    log: Logger
+
+
+class ITransport(IPlugin):
+    """A way for devices to come in: a plugin in ``twisted/plugins/`` that the server finds by itself."""
+
+    name: str = Attribute(
+        "What it is called in the configuration, on the command line and on the pages: a lower-case word."
+    )
+    settings: type[Struct] = Attribute(
+        "The struct of its table in the configuration. Its field ``listen`` (a string, with a default) is what the flag "
+        "--NAME sets: PORT, HOST:PORT, a Twisted endpoint string, or 'off'."
+    )
+
+    def makeService(settings: Struct, house: House) -> IService:
+        """The service that takes devices in; it is not called where ``listen`` is 'off'."""

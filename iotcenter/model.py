@@ -1,0 +1,275 @@
+"""The nouns of IotCenter: what devices offer, measure and are told, as plain frozen structs.
+
+The server and the device share this file. Times are Unix seconds (UTC) as floats, intervals are seconds.
+Units are SenML's registered symbols (RFC 8428, section 12.1), such as ``Cel``, ``%RH`` and ``V``.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+LARGEST = 1.7976931348623157e308
+"""The largest finite double: a bound that keeps infinities out, and NaN too, since NaN compares with nothing."""
+
+FAR_FUTURE = 253402300800.0
+"""The year 10000: a bound on times, beyond which no calendar that we use can write them."""
+
+Number = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Time = Annotated[float, Meta(ge=-FAR_FUTURE, le=FAR_FUTURE)]
+Interval = Annotated[float, Meta(ge=0, le=366 * 86400.0)]
+Counter = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Label = Annotated[str, Meta(max_length=64)]
+Unit = Annotated[str, Meta(max_length=16)]
+Text = Annotated[str, Meta(max_length=1024)]
+ShortText = Annotated[str, Meta(max_length=255)]
+
+SERIES_NAME = r"^[A-Za-z0-9][A-Za-z0-9:./_-]{0,63}$"
+"""What a series may be called: SenML's alphabet for names (RFC 8428, section 4.5.1), up to 64 characters."""
+
+DEVICE_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""What a device may be called: one DNS label, so that ``ssh pi@NAME`` and ``http://NAME`` work."""
+
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+"""What commands and their arguments may be called: a Python identifier in ASCII."""
+
+SeriesName = Annotated[str, Meta(pattern=SERIES_NAME)]
+DeviceName = Annotated[str, Meta(pattern=DEVICE_NAME)]
+Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
+DeviceId = str
+"""A device's identity that never changes: 128 bits as 32 hexadecimal digits in lower case."""
+
+Value = Number | bool | ShortText
+"""What a reading may hold: a number, a truth value, or a short text for states such as ``open``."""
+
+
+def is_device_name(name: str) -> bool:
+    """Whether ``name`` may be a device's name."""
+    return re.fullmatch(DEVICE_NAME, name) is not None
+
+
+def is_series_name(name: str) -> bool:
+    """Whether ``name`` may be a series' name."""
+    return re.fullmatch(SERIES_NAME, name) is not None
+
+
+class Noun(Struct, frozen=True, omit_defaults=True):
+    """The base of everything that both the wire and the JSON API carry; written as a map of its fields."""
+
+
+class Message(Struct, frozen=True, array_like=True, tag_field="type"):
+    """The base of the messages that a link carries; written as an array whose first element is the type."""
+
+
+class AppState(StrEnum):
+    """How the application on a device fares, as its agent sees it."""
+
+    RUNNING = "running"
+    FAILED = "failed"
+    HUNG = "hung"
+    MISSING = "missing"
+
+
+class LogLevel(StrEnum):
+    """How grave a line of a device's log is, in rising order."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """The place in the rising order, from 0."""
+        return list(LogLevel).index(self)
+
+
+class PresenceState(StrEnum):
+    """Whether a device can be reached, and whether it reports as often as it said it would."""
+
+    ONLINE = "online"
+    LATE = "late"
+    OFFLINE = "offline"
+
+
+class CommandState(StrEnum):
+    """Where a command is on its way; the last four are final."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    RECEIVED = "received"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can happen to a command in this state."""
+        return self in (CommandState.DONE, CommandState.FAILED, CommandState.EXPIRED, CommandState.CANCELLED)
+
+
+class Role(StrEnum):
+    """What a user or an API token may do; each role may also do what the ones before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        """Whether this role may do what ``needed`` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class ArgumentType(StrEnum):
+    """What kind of value a command's argument takes; it decides the form field that asks for it."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    STRING = "string"
+    TEXT = "text"
+    SECRET = "secret"
+    CHOICE = "choice"
+    DURATION = "duration"
+    DATETIME = "datetime"
+    COLOUR = "colour"
+
+
+class Argument(Noun, frozen=True):
+    """One argument of a command: what it takes, within which limits, and what it is when it is left out.
+
+    ``minimum`` and ``maximum`` bound numbers, and the length of strings. A duration is in seconds, a datetime in
+    Unix seconds, a colour ``#rrggbb``.
+    """
+
+    name: Identifier
+    type: ArgumentType
+    label: Label = ""
+    help: Text = ""
+    required: bool = True
+    default: Number | bool | Text | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    choices: Annotated[tuple[ShortText, ...], Meta(max_length=64)] = ()
+    unit: Unit = ""
+
+
+class CommandOffer(Noun, frozen=True):
+    """A command that a device offers. ``confirm`` asks the sender to think twice: the command is dangerous."""
+
+    name: Identifier
+    label: Label = ""
+    help: Text = ""
+    arguments: Annotated[tuple[Argument, ...], Meta(max_length=32)] = ()
+    confirm: bool = False
+
+
+class Series(Noun, frozen=True):
+    """A row of readings that a device offers.
+
+    ``every`` is the interval that it means to keep, 0 where values come by themselves. ``decimals`` is how many to
+    show; without it, three significant digits are.
+    """
+
+    name: SeriesName
+    label: Label = ""
+    unit: Unit = ""
+    every: Interval = 0.0
+    decimals: Annotated[int, Meta(ge=0, le=9)] | None = None
+
+
+class Reading(Struct, frozen=True, array_like=True):
+    """One value of one series at one time.
+
+    A ``time`` below 2**28 counts from now (RFC 8428, section 4.5.3): a device without a clock sends ``-12.5`` for what
+    it measured 12.5 seconds ago.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    value: Value
+    time: Time = 0.0
+
+
+class LogLine(Struct, frozen=True, array_like=True):
+    """One line that a device logged. ``time`` is as in Reading."""
+
+    time: Time
+    level: LogLevel
+    text: Annotated[str, Meta(max_length=4096)]
+
+
+class SeriesValue(Noun, frozen=True, omit_defaults=False):
+    """A series as the API shows it: what the device said of it, and its newest value."""
+
+    name: str
+    label: str
+    unit: str
+    every: float = 0.0
+    decimals: int | None = None
+    value: Value | None = None
+    time: float | None = None
+    trend: str | None = None
+
+
+class Account(Noun, frozen=True, omit_defaults=False):
+    """What became of a device's readings: the server's side of the books."""
+
+    received: int = 0
+    duplicates: int = 0
+    late: int = 0
+    lost: int = 0
+
+
+class Device(Noun, frozen=True, omit_defaults=False):
+    """A device as the API shows it. ``reason`` says in words why the state is not online."""
+
+    name: DeviceName
+    id: DeviceId
+    transport: str
+    state: PresenceState = PresenceState.OFFLINE
+    reason: str = ""
+    last_seen: float | None = None
+    connected_since: float | None = None
+    address: str = ""
+    agent: str = ""
+    app: AppState | None = None
+    app_detail: str = ""
+    created: float = 0.0
+    revoked: bool = False
+    series: tuple[SeriesValue, ...] = ()
+    commands: tuple[CommandOffer, ...] = ()
+    account: Account = Account()
+
+
+class Command(Noun, frozen=True, omit_defaults=False):
+    """A command that was given to a device, and what became of it.
+
+    ``expires`` is the time until which it may wait for the device or for its answer. ``result`` is what the device's
+    function returned, ``error`` what went wrong, in words.
+    """
+
+    id: int
+    device: DeviceName
+    name: str
+    args: dict[str, Any]
+    state: CommandState
+    actor: str = ""
+    created: float = 0.0
+    changed: float = 0.0
+    expires: float = 0.0
+    result: Any = None
+    error: str | None = None
+
+
+class User(Noun, frozen=True, omit_defaults=False):
+    """Somebody who may sign in."""
+
+    name: str
+    role: Role
+    created: float = 0.0
+    time_zone: str = "UTC"

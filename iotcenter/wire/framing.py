@@ -1,0 +1,59 @@
+"""Messages on a stream: four bytes of length, big-endian, then the message."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from iotcenter.model import Message
+from iotcenter.wire.codec import encode
+from iotcenter.wire.errors import WireError
+
+MAX_FRAME = 1024 * 1024
+"""The longest frame: a file's piece of 256 KiB fits four times over, and one link cannot ask for more memory than
+this."""
+
+_length = struct.Struct(">I")
+
+
+def frame(message: Message) -> bytes:
+    """``message`` with its length before it, ready to be written."""
+    body = encode(message)
+    if len(body) > MAX_FRAME:
+        raise WireError(f"message of {len(body)} bytes is over the limit of {MAX_FRAME}")
+    return _length.pack(len(body)) + body
+
+
+class FrameReader:
+    """Cuts a stream into frames, however it was chunked.
+
+    A frame that claims to be longer than ``limit`` is refused as soon as its length is seen, before any of it is kept.
+    """
+
+    def __init__(self, limit: int = MAX_FRAME) -> None:
+        self.limit = limit
+        self._buffer = bytearray()
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for the rest of their frame."""
+        return len(self._buffer)
+
+    def receive(self, data: bytes) -> Iterator[bytes]:
+        """The frames that ``data`` completes, in order. Raises ``WireError`` at a length that is out of bounds."""
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        try:
+            while len(buffer) - start >= 4:
+                (length,) = _length.unpack_from(buffer, start)
+                if not 1 <= length <= self.limit:
+                    start = len(buffer)
+                    raise WireError(f"frame of {length} bytes is outside 1 to {self.limit}")
+                if len(buffer) - start - 4 < length:
+                    return
+                body = bytes(buffer[start + 4 : start + 4 + length])
+                start += 4 + length
+                yield body
+        finally:
+            del buffer[:start]
