@@ -1,0 +1,296 @@
+"""Who may come in on the web: users, their sessions, API tokens, and the secret of the setup link.
+
+Secrets come here as their SHA-256, and nothing else of them is kept.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+
+from iotcenter.model import Role
+from iotcenter.storage.database import Database
+from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable
+from iotcenter.storage.sql import (
+    change,
+    milliseconds,
+    milliseconds_or_null,
+    seconds,
+    seconds_or_none,
+    select,
+    select_one,
+)
+
+USER_COLUMNS = "user.name, user.role, user.password_hash, user.created, user.time_zone"
+USERS = f"SELECT {USER_COLUMNS} FROM user ORDER BY name"
+USER = f"SELECT {USER_COLUMNS} FROM user WHERE name = ?"
+COUNT_USERS = "SELECT count(*) FROM user"
+OTHER_ADMINS = "SELECT count(*) FROM user WHERE role = 'admin' AND name <> ?"
+ADD_USER = "INSERT INTO user (name, role, password_hash, created, time_zone) VALUES (?, ?, ?, ?, ?)"
+SET_PASSWORD = "UPDATE user SET password_hash = ? WHERE name = ?"
+SET_TIME_ZONE = "UPDATE user SET time_zone = ? WHERE name = ?"
+SET_ROLE = "UPDATE user SET role = ? WHERE name = ?"
+REMOVE_USER = "DELETE FROM user WHERE name = ?"
+
+ADD_SESSION = "INSERT INTO session (hash, user, created, last_used, expires) VALUES (?, ?, ?, ?, ?)"
+DROP_OLD_SESSIONS = """
+    DELETE FROM session WHERE user = ?1 AND hash NOT IN (
+        SELECT hash FROM session WHERE user = ?1 ORDER BY last_used DESC LIMIT ?2)
+"""
+SESSION = f"""
+    SELECT {USER_COLUMNS}, session.created, session.last_used, session.expires
+    FROM session JOIN user ON user.name = session.user WHERE session.hash = ?
+"""
+USE_SESSION = "UPDATE session SET last_used = ? WHERE hash = ?"
+END_SESSION = "DELETE FROM session WHERE hash = ?"
+END_SESSIONS = "DELETE FROM session WHERE user = ?"
+EXPIRE_SESSIONS = "DELETE FROM session WHERE expires <= ? OR last_used <= ?"
+
+TOKEN_COLUMNS = "name, role, created, expires, last_used"
+ADD_TOKEN = "INSERT INTO token (name, hash, role, created, expires) VALUES (?, ?, ?, ?, ?)"
+TOKENS = f"SELECT {TOKEN_COLUMNS} FROM token ORDER BY name"
+TOKEN_NAMED = f"SELECT {TOKEN_COLUMNS} FROM token WHERE name = ?"
+TOKEN = f"SELECT {TOKEN_COLUMNS} FROM token WHERE hash = ?"
+USE_TOKEN = "UPDATE token SET last_used = ? WHERE hash = ?"
+REMOVE_TOKEN = "DELETE FROM token WHERE name = ?"
+
+SET_SECRET = "INSERT OR REPLACE INTO secret (kind, hash, created, expires) VALUES (?, ?, ?, ?)"
+SECRET = "SELECT kind, hash, created, expires FROM secret WHERE kind = ?"
+TAKE_SECRET = "DELETE FROM secret WHERE kind = ? AND hash = ? AND expires > ?"
+
+SETUP = "setup"
+"""The kind of the secret in the setup link."""
+
+SESSIONS_OF_A_USER = 100
+"""How many sessions one user may have: far more than browsers. The one unused for longest makes room, so that signing in
+again and again fills no disk."""
+
+
+class UserRow(Struct, frozen=True):
+    """Somebody who may sign in."""
+
+    name: str
+    role: Role
+    password_hash: str
+    created: float
+    time_zone: str = "UTC"
+
+    def __repr__(self) -> str:
+        return f"UserRow(name={self.name!r}, role={self.role.value!r})"
+
+
+class SessionRow(Struct, frozen=True):
+    """A browser that is signed in."""
+
+    user: UserRow
+    created: float
+    last_used: float
+    expires: float
+
+
+class TokenRow(Struct, frozen=True):
+    """A program's way in. One without ``expires`` lasts until it is removed."""
+
+    name: str
+    role: Role
+    created: float
+    expires: float | None = None
+    last_used: float | None = None
+
+
+class SecretRow(Struct, frozen=True):
+    """A secret of which there is one of its kind."""
+
+    kind: str
+    hash: bytes
+    created: float
+    expires: float
+
+
+class Accounts:
+    """Users, sessions, tokens and secrets. What cannot be done fails with a ``StorageError``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def users(self) -> Deferred[tuple[UserRow, ...]]:
+        """Everybody, by name."""
+        return self._database.read(lambda connection: tuple(_user(row) for row in select(connection, USERS)))
+
+    def user(self, name: str) -> Deferred[UserRow | None]:
+        """The user of that name, if there is one."""
+        return self._database.read(partial(_find_user, name=name))
+
+    def count_users(self) -> Deferred[int]:
+        """How many users there are; none means that the server is not set up yet."""
+        return self._database.read(lambda connection: int(select(connection, COUNT_USERS)[0][0]))
+
+    def add_user(self, user: UserRow) -> Deferred[None]:
+        """Let somebody sign in. Fails with ``NameTaken``."""
+        return self._database.write(partial(_add_user, user=user))
+
+    def set_password(self, name: str, password_hash: str) -> Deferred[None]:
+        """Fails with ``NotFound``. Ending the sessions is the caller's."""
+        return self._database.write(partial(_update_user, statement=SET_PASSWORD, value=password_hash, name=name))
+
+    def set_time_zone(self, name: str, time_zone: str) -> Deferred[None]:
+        """Fails with ``NotFound``."""
+        return self._database.write(partial(_update_user, statement=SET_TIME_ZONE, value=time_zone, name=name))
+
+    def set_role(self, name: str, role: Role) -> Deferred[None]:
+        """Fails with ``NotFound``, and with ``LastAdmin`` where nobody could manage the server any more."""
+        return self._database.write(partial(_set_role, name=name, role=role))
+
+    def remove_user(self, name: str) -> Deferred[None]:
+        """Remove a user and all their sessions. Fails with ``NotFound`` or ``LastAdmin``."""
+        return self._database.write(partial(_remove_user, name=name))
+
+    def add_session(self, digest: bytes, user: str, created: float, expires: float) -> Deferred[None]:
+        """Remember a browser that signed in. Fails with ``NotFound`` where the user is gone."""
+        return self._database.write(partial(_add_session, digest=digest, user=user, created=created, expires=expires))
+
+    def session(self, digest: bytes) -> Deferred[SessionRow | None]:
+        """The session with that secret, if there is one; whether it still counts is for the caller to say."""
+        return self._database.read(partial(_find_session, digest=digest))
+
+    def use_session(self, digest: bytes, time: float) -> Deferred[int]:
+        """Remember that a session was used."""
+        return self._database.write(lambda connection: change(connection, USE_SESSION, milliseconds(time), digest))
+
+    def end_session(self, digest: bytes) -> Deferred[int]:
+        """Sign one browser out; how many there were."""
+        return self._database.write(lambda connection: change(connection, END_SESSION, digest))
+
+    def end_sessions(self, user: str) -> Deferred[int]:
+        """Sign all of a user's browsers out; how many there were."""
+        return self._database.write(lambda connection: change(connection, END_SESSIONS, user))
+
+    def expire_sessions(self, now: float, unused_since: float) -> Deferred[int]:
+        """Forget the sessions that have expired, and those that were last used at ``unused_since`` or before."""
+        times = milliseconds(now), milliseconds(unused_since)
+        return self._database.write(lambda connection: change(connection, EXPIRE_SESSIONS, *times))
+
+    def add_token(self, digest: bytes, token: TokenRow) -> Deferred[None]:
+        """Let a program in. Fails with ``NameTaken``."""
+        return self._database.write(partial(_add_token, digest=digest, token=token))
+
+    def token(self, digest: bytes) -> Deferred[TokenRow | None]:
+        """The token with that secret, if there is one; whether it still counts is for the caller to say."""
+        return self._database.read(partial(_find_token, digest=digest))
+
+    def tokens(self) -> Deferred[tuple[TokenRow, ...]]:
+        """Every token, by name."""
+        return self._database.read(lambda connection: tuple(_token(row) for row in select(connection, TOKENS)))
+
+    def use_token(self, digest: bytes, time: float) -> Deferred[int]:
+        """Remember that a token was used."""
+        return self._database.write(lambda connection: change(connection, USE_TOKEN, milliseconds(time), digest))
+
+    def remove_token(self, name: str) -> Deferred[None]:
+        """Shut a program out. Fails with ``NotFound``."""
+        return self._database.write(partial(_remove_token, name=name))
+
+    def set_secret(self, secret: SecretRow) -> Deferred[int]:
+        """Keep a secret; the former one of its kind counts no more."""
+        values = secret.kind, secret.hash, milliseconds(secret.created), milliseconds(secret.expires)
+        return self._database.write(lambda connection: change(connection, SET_SECRET, *values))
+
+    def secret(self, kind: str) -> Deferred[SecretRow | None]:
+        """The secret of that kind, if there is one; whether it still counts is for the caller to say."""
+        return self._database.read(partial(_find_secret, kind=kind))
+
+    def redeem_setup(self, digest: bytes, now: float, user: UserRow) -> Deferred[None]:
+        """Spend the setup link's secret on ``user``, both or neither. Fails with ``NotRedeemable`` or ``NameTaken``."""
+        return self._database.write(partial(_redeem_setup, digest=digest, now=now, user=user))
+
+
+def _user(row: tuple[Any, ...]) -> UserRow:
+    name, role, password_hash, created, time_zone = row
+    return UserRow(name, Role(role), password_hash, seconds(created), time_zone)
+
+
+def _token(row: tuple[Any, ...]) -> TokenRow:
+    name, role, created, expires, last_used = row
+    return TokenRow(name, Role(role), seconds(created), seconds_or_none(expires), seconds_or_none(last_used))
+
+
+def _find_user(connection: sqlite3.Connection, name: str) -> UserRow | None:
+    row = select_one(connection, USER, name)
+    return None if row is None else _user(row)
+
+
+def _add_user(connection: sqlite3.Connection, user: UserRow) -> None:
+    if _find_user(connection, user.name) is not None:
+        raise NameTaken(f"There is already a user named {user.name}.")
+    change(
+        connection, ADD_USER, user.name, user.role.value, user.password_hash, milliseconds(user.created), user.time_zone
+    )
+
+
+def _update_user(connection: sqlite3.Connection, statement: str, value: str, name: str) -> None:
+    if change(connection, statement, value, name) == 0:
+        raise NotFound(f"There is no user named {name}.")
+
+
+def _set_role(connection: sqlite3.Connection, name: str, role: Role) -> None:
+    if role is not Role.ADMIN:
+        _keep_an_admin(connection, name)
+    _update_user(connection, SET_ROLE, role.value, name)
+
+
+def _remove_user(connection: sqlite3.Connection, name: str) -> None:
+    _keep_an_admin(connection, name)
+    change(connection, REMOVE_USER, name)
+
+
+def _keep_an_admin(connection: sqlite3.Connection, leaving: str) -> None:
+    """Raise ``LastAdmin`` where no administrator but ``leaving`` is left, ``NotFound`` where that is nobody."""
+    user = _find_user(connection, leaving)
+    if user is None:
+        raise NotFound(f"There is no user named {leaving}.")
+    if user.role is Role.ADMIN and select(connection, OTHER_ADMINS, leaving) == [(0,)]:
+        raise LastAdmin
+
+
+def _add_session(connection: sqlite3.Connection, digest: bytes, user: str, created: float, expires: float) -> None:
+    if _find_user(connection, user) is None:
+        raise NotFound(f"There is no user named {user}.")
+    change(connection, ADD_SESSION, digest, user, milliseconds(created), milliseconds(created), milliseconds(expires))
+    change(connection, DROP_OLD_SESSIONS, user, SESSIONS_OF_A_USER)
+
+
+def _find_session(connection: sqlite3.Connection, digest: bytes) -> SessionRow | None:
+    row = select_one(connection, SESSION, digest)
+    return None if row is None else SessionRow(_user(row[:5]), *map(seconds, row[5:]))
+
+
+def _add_token(connection: sqlite3.Connection, digest: bytes, token: TokenRow) -> None:
+    if select_one(connection, TOKEN_NAMED, token.name) is not None:
+        raise NameTaken(f"There is already a token named {token.name}.")
+    expires = milliseconds_or_null(token.expires)
+    change(connection, ADD_TOKEN, token.name, digest, token.role.value, milliseconds(token.created), expires)
+
+
+def _find_token(connection: sqlite3.Connection, digest: bytes) -> TokenRow | None:
+    row = select_one(connection, TOKEN, digest)
+    return None if row is None else _token(row)
+
+
+def _remove_token(connection: sqlite3.Connection, name: str) -> None:
+    if change(connection, REMOVE_TOKEN, name) == 0:
+        raise NotFound(f"There is no token named {name}.")
+
+
+def _find_secret(connection: sqlite3.Connection, kind: str) -> SecretRow | None:
+    row = select_one(connection, SECRET, kind)
+    return None if row is None else SecretRow(row[0], row[1], seconds(row[2]), seconds(row[3]))
+
+
+def _redeem_setup(connection: sqlite3.Connection, digest: bytes, now: float, user: UserRow) -> None:
+    if change(connection, TAKE_SECRET, SETUP, digest, milliseconds(now)) == 0:
+        raise NotRedeemable
+    _add_user(connection, user)

@@ -1,0 +1,214 @@
+"""The devices that are known: their names, what they prove themselves with, and what they offer."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from iotcenter.model import CommandOffer, DeviceId, Series
+from iotcenter.storage.database import Database
+from iotcenter.storage.errors import NameTaken, NotFound
+from iotcenter.storage.sql import (
+    change,
+    milliseconds,
+    milliseconds_or_null,
+    seconds,
+    seconds_or_none,
+    select,
+    select_one,
+)
+
+COLUMNS = "id, name, transport, created, revoked, key, certificate_expires, last_seen, address, agent, offer"
+ALL = f"SELECT {COLUMNS} FROM device ORDER BY name"
+BY_ID = f"SELECT {COLUMNS} FROM device WHERE id = ?"
+BY_NAME = f"SELECT {COLUMNS} FROM device WHERE name = ?"
+ADD = "INSERT INTO device (id, name, transport, created, key, certificate_expires) VALUES (?, ?, ?, ?, ?, ?)"
+RENAME = "UPDATE device SET name = ? WHERE id = ?"
+REVOKE = "UPDATE device SET revoked = 1 WHERE id = ?"
+SET_KEY = "UPDATE device SET key = ?, certificate_expires = ?, revoked = 0 WHERE id = ?"
+RENEWED = "UPDATE device SET certificate_expires = ? WHERE id = ? AND key = ? AND NOT revoked"
+SEEN = "UPDATE device SET last_seen = ?, address = ? WHERE id = ?"
+OFFERED = "UPDATE device SET agent = ?, offer = ? WHERE id = ?"
+REMOVE_READINGS = """
+    DELETE FROM reading WHERE (series, time, boot, sequence) IN (
+        SELECT r.series, r.time, r.boot, r.sequence FROM series s JOIN reading r ON r.series = s.id
+        WHERE s.device = ? LIMIT ?)
+"""
+REMOVE = "DELETE FROM device WHERE id = ?"
+
+READINGS_AT_ONCE = 5000
+"""How many readings of a device that is removed go with one commit: some 10 ms of work, so that nobody waits long."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What a device said that it can do."""
+
+    series: tuple[Series, ...] = ()
+    commands: tuple[CommandOffer, ...] = ()
+
+
+class DeviceRow(msgspec.Struct, frozen=True):
+    """A device as it is kept. ``key`` is the SHA-256 of its public key, None until it has enrolled."""
+
+    id: DeviceId
+    name: str
+    transport: str
+    created: float
+    revoked: bool = False
+    key: bytes | None = None
+    certificate_expires: float | None = None
+    last_seen: float | None = None
+    address: str = ""
+    agent: str = ""
+    series: tuple[Series, ...] = ()
+    commands: tuple[CommandOffer, ...] = ()
+
+
+class Devices:
+    """The table of devices. What cannot be done fails with a ``StorageError``; ``NotFound`` where there is no such device."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> Deferred[tuple[DeviceRow, ...]]:
+        """Every device, by name."""
+        return self._database.read(lambda connection: tuple(map(_row, select(connection, ALL))))
+
+    def get(self, device: DeviceId) -> Deferred[DeviceRow]:
+        """The device with that id."""
+        return self._database.read(partial(device_row, device=device))
+
+    def add(
+        self,
+        device: DeviceId,
+        name: str,
+        transport: str,
+        created: float,
+        key: bytes | None = None,
+        certificate_expires: float | None = None,
+    ) -> Deferred[DeviceRow]:
+        """Take a new device in. Fails with ``NameTaken``."""
+        row = DeviceRow(device, name, transport, created, key=key, certificate_expires=certificate_expires)
+        return self._database.write(partial(add_device, row=row))
+
+    def rename(self, device: DeviceId, name: str) -> Deferred[None]:
+        """Give a device another name. Fails with ``NameTaken``."""
+        return self._database.write(partial(_rename, device=device, name=name))
+
+    def revoke(self, device: DeviceId) -> Deferred[None]:
+        """Remember that a device may not come in any more, until it is given a new key."""
+        return self._update(device, REVOKE)
+
+    def set_key(self, device: DeviceId, key: bytes, certificate_expires: float) -> Deferred[None]:
+        """Know the device by ``key`` from now on, and by no other; it may come in again if it was revoked."""
+        return self._update(device, SET_KEY, key, milliseconds(certificate_expires))
+
+    def renewed(self, device: DeviceId, key: bytes, certificate_expires: float) -> Deferred[None]:
+        """Note a new certificate for ``key``. Fails with ``NotFound`` where the device may not come in with that any more."""
+        return self._database.write(partial(_renewed, device=device, key=key, expires=certificate_expires))
+
+    def seen(self, device: DeviceId, time: float, address: str) -> Deferred[None]:
+        """The device was there, and came from ``address``."""
+        return self._update(device, SEEN, milliseconds(time), address)
+
+    def offered(
+        self, device: DeviceId, agent: str, series: tuple[Series, ...], commands: tuple[CommandOffer, ...]
+    ) -> Deferred[None]:
+        """Keep what the device says that it is and can do."""
+        return self._update(device, OFFERED, agent, msgspec.msgpack.encode(Offer(series, commands)))
+
+    async def remove(self, device: DeviceId) -> None:
+        """Forget the device and all that hangs on it, its readings in many small steps.
+
+        Bar it first: a device that reports while it is removed keeps this going. Where the server dies meanwhile, the
+        device is still there with fewer readings, and can be removed again.
+        """
+        some = partial(_remove_readings, device=device)
+        while await self._database.write(some):
+            pass
+        await self._update(device, REMOVE)
+
+    def _update(self, device: DeviceId, statement: str, *values: Any) -> Deferred[None]:
+        return self._database.write(partial(_update, statement=statement, values=(*values, device)))
+
+
+def device_row(connection: sqlite3.Connection, device: DeviceId) -> DeviceRow:
+    """The device with that id; for other tables' transactions. Raises ``NotFound``."""
+    found = select_one(connection, BY_ID, device)
+    if found is None:
+        raise NotFound("There is no such device.")
+    return _row(found)
+
+
+def device_named(connection: sqlite3.Connection, name: str) -> DeviceRow | None:
+    """The device with that name, if there is one; for other tables' transactions."""
+    found = select_one(connection, BY_NAME, name)
+    return None if found is None else _row(found)
+
+
+def add_device(connection: sqlite3.Connection, row: DeviceRow) -> DeviceRow:
+    """Take a new device in; for other tables' transactions. Raises ``NameTaken``."""
+    if device_named(connection, row.name) is not None:
+        raise NameTaken(f"There is already a device named {row.name}.")
+    expires = milliseconds_or_null(row.certificate_expires)
+    change(connection, ADD, row.id, row.name, row.transport, milliseconds(row.created), row.key, expires)
+    return row
+
+
+def set_device_key(connection: sqlite3.Connection, device: DeviceId, key: bytes, certificate_expires: float) -> None:
+    """As ``Devices.set_key``; for other tables' transactions."""
+    _update(connection, SET_KEY, (key, milliseconds(certificate_expires), device))
+
+
+def _rename(connection: sqlite3.Connection, device: DeviceId, name: str) -> None:
+    holder = device_named(connection, name)
+    if holder is not None and holder.id != device:
+        raise NameTaken(f"There is already a device named {name}.")
+    _update(connection, RENAME, (name, device))
+
+
+def _remove_readings(connection: sqlite3.Connection, device: DeviceId) -> int:
+    return change(connection, REMOVE_READINGS, device, READINGS_AT_ONCE)
+
+
+def _renewed(connection: sqlite3.Connection, device: DeviceId, key: bytes, expires: float) -> None:
+    if change(connection, RENEWED, milliseconds(expires), device, key) == 0:
+        raise NotFound("The device may not come in with this key any more.")
+
+
+def _update(connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> None:
+    if change(connection, statement, *values) == 0:
+        raise NotFound("There is no such device.")
+
+
+def _row(columns: tuple[Any, ...]) -> DeviceRow:
+    device, name, transport, created, revoked, key, expires, last_seen, address, agent, packed = columns
+    offer = _offer(packed)
+    return DeviceRow(
+        id=device,
+        name=name,
+        transport=transport,
+        created=seconds(created),
+        revoked=bool(revoked),
+        key=key,
+        certificate_expires=seconds_or_none(expires),
+        last_seen=seconds_or_none(last_seen),
+        address=address,
+        agent=agent,
+        series=offer.series,
+        commands=offer.commands,
+    )
+
+
+def _offer(packed: bytes | None) -> Offer:
+    """What was offered. One that only another version understood is no loss: the next Hello brings it anew."""
+    if packed is None:
+        return Offer()
+    try:
+        return msgspec.msgpack.decode(packed, type=Offer)
+    except msgspec.DecodeError:
+        return Offer()

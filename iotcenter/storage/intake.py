@@ -1,0 +1,214 @@
+"""The way of reports to the disk: numbered, timed and checked one by one, written all together.
+
+Everything here but ``Outcome`` is used on the writer's thread alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from iotcenter.model import DeviceId, Reading, Value, is_series_name
+from iotcenter.storage.errors import NotFound, StorageError
+from iotcenter.storage.fitting import Unfit, fit
+from iotcenter.storage.progress import Progress, Range, unpacked
+from iotcenter.storage.sql import change, insert, milliseconds, select, select_one
+from iotcenter.storage.times import LATE, shift_of
+from iotcenter.wire.codec import DamagedReport
+from iotcenter.wire.messages import Refusal, Report
+
+T = TypeVar("T")
+
+PRESENT = "SELECT json_group_array(id) FROM device WHERE id IN (SELECT value FROM json_each(?))"
+SERIES = "SELECT name, id FROM series WHERE device = ?"
+ADD_SERIES = "INSERT INTO series (device, name) VALUES (?, ?) RETURNING id"
+PROGRESS = "SELECT high, gaps FROM progress WHERE device = ? AND boot = ?"
+ADD_READINGS = "OR REPLACE INTO reading (series, time, boot, sequence, value)"
+SET_PROGRESS = "OR REPLACE INTO progress (device, boot, high, gaps, changed)"
+FORGET_BOOTS = """
+    DELETE FROM progress WHERE device = ?1 AND boot IN (
+        SELECT boot FROM progress WHERE device = ?1 ORDER BY changed DESC LIMIT -1 OFFSET ?2)
+"""
+ACCOUNT = "INTO account (device, received, duplicates, late)"
+ADD_TO_ACCOUNT = """
+    ON CONFLICT (device) DO UPDATE SET
+    received = received + excluded.received, duplicates = duplicates + excluded.duplicates, late = late + excluded.late
+"""
+
+MOST_SERIES = 512
+"""Series of one device: twice what one Hello offers. A device that makes names up would fill the disk with them."""
+
+BOOTS_KEPT = 1000
+"""Boots of a device of which is known what came, the last that reported: one that restarts all the time fills no disk."""
+
+BOOTS_AT_HAND = 4
+"""Boots of a device that are kept in memory: the present one, and those from which a spool is being emptied."""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a report. With ``error`` nothing of it is stored, and the device shall send it again.
+
+    ``new`` are the readings that were stored, with absolute times, and ``late`` is how many of those were more than a
+    minute old. ``refused`` will never be stored; ``duplicates`` had come before, and changed nothing.
+    """
+
+    new: tuple[Reading, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    duplicates: int = 0
+    late: int = 0
+    error: StorageError | None = None
+
+
+class Waiting(NamedTuple):
+    """A report that waits to be stored, and who wants to know."""
+
+    device: DeviceId
+    report: Report | DamagedReport
+    received: float
+    done: Callable[[Outcome], None]
+
+
+class Known:
+    """What is at hand of a device that reports: the numbers of its series, and the progress of its last boots."""
+
+    def __init__(self, device: DeviceId, series: dict[str, int]) -> None:
+        self.device = device
+        self.series = series
+        self.boots: dict[int, Progress] = {}
+
+    def trim(self) -> None:
+        """Let go of the boots that were at hand for longest, where there are many."""
+        for boot in list(self.boots)[:-BOOTS_AT_HAND]:
+            del self.boots[boot]
+
+
+class Intake:
+    """Takes reports in. What it has at hand is what the database says; after a failure it is read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[DeviceId, Known] = {}
+
+    def forget(self) -> None:
+        """Trust the database alone."""
+        self._known.clear()
+
+    def store(self, connection: sqlite3.Connection, reports: Sequence[Waiting]) -> list[Outcome]:
+        """Write ``reports``, and say what became of each, in their order."""
+        present = self._present(connection, {waiting.device for waiting in reports})
+        batch = _Batch(connection)
+        outcomes = [batch.take(present.get(device), report, received) for device, report, received, _ in reports]
+        batch.write()
+        for known in present.values():
+            known.trim()
+        return outcomes
+
+    def _present(self, connection: sqlite3.Connection, devices: Iterable[DeviceId]) -> dict[DeviceId, Known]:
+        """Those of ``devices`` that there are: one may have been removed since it reported."""
+        [(found,)] = select(connection, PRESENT, json.dumps(list(devices)))
+        present = {}
+        for device in json.loads(found):
+            known = self._known.get(device) or Known(device, dict(select(connection, SERIES, device)))
+            self._known[device] = present[device] = known
+        return present
+
+
+class _Batch:
+    """What one commit writes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._readings: list[tuple[int, int, int, int, Value]] = []
+        self._progress: dict[tuple[DeviceId, int], tuple[Progress, float]] = {}
+        self._accounts: dict[DeviceId, tuple[int, int, int]] = {}
+        self._new_boots: set[DeviceId] = set()
+
+    def take(self, known: Known | None, report: Report | DamagedReport, received: float) -> Outcome:
+        """Number, time and check the readings of one report."""
+        if known is None:
+            return Outcome(error=NotFound("There is no such device."))
+        count, readings, damaged = _contents(report)
+        fresh = self._advance(known, report, count, received)
+        unseen = sum(last - first + 1 for first, last in fresh)
+        if unseen < count:
+            readings, damaged = _within(fresh, readings), _within(fresh, damaged)
+        shift = shift_of(report.time, received)
+        new: list[Reading] = []
+        refused = [Refusal(sequence, reason) for sequence, reason in damaged]
+        for sequence, reading in readings:
+            try:
+                new.append(self._add(known, report.boot, sequence, fit(reading, received, shift)))
+            except Unfit as unfit:
+                refused.append(Refusal(sequence, str(unfit)))
+        late = sum(received - reading.time > LATE for reading in new)
+        outcome = Outcome(tuple(new), tuple(refused), count - unseen, late)
+        self._count(known.device, outcome)
+        return outcome
+
+    def write(self) -> None:
+        """Write all that was taken."""
+        self._readings.sort()  # neighbours in the table are written together
+        insert(self._connection, ADD_READINGS, self._readings)
+        progress = [
+            (device, boot, progress.high, progress.packed_gaps(), milliseconds(received))
+            for (device, boot), (progress, received) in self._progress.items()
+        ]
+        insert(self._connection, SET_PROGRESS, progress)
+        for device in self._new_boots:
+            change(self._connection, FORGET_BOOTS, device, BOOTS_KEPT)
+        accounts = [(device, *numbers) for device, numbers in self._accounts.items()]
+        insert(self._connection, ACCOUNT, accounts, ADD_TO_ACCOUNT)
+
+    def _advance(self, known: Known, report: Report | DamagedReport, count: int, received: float) -> tuple[Range, ...]:
+        """Which of the report's sequence numbers had not come before; from now on they have."""
+        progress = known.boots.get(report.boot) or self._load_progress(known, report.boot)
+        known.boots[report.boot], fresh = progress.add(report.sequence, report.sequence + count - 1)
+        if fresh:
+            self._progress[known.device, report.boot] = known.boots[report.boot], received
+        return fresh
+
+    def _load_progress(self, known: Known, boot: int) -> Progress:
+        row = select_one(self._connection, PROGRESS, known.device, boot)
+        if row is not None:
+            return unpacked(*row)
+        self._new_boots.add(known.device)
+        return Progress()
+
+    def _add(self, known: Known, boot: int, sequence: int, reading: Reading) -> Reading:
+        series = known.series.get(reading.name) or self._add_series(known, reading.name)
+        self._readings.append((series, milliseconds(reading.time), boot, sequence, reading.value))
+        return reading
+
+    def _add_series(self, known: Known, name: str) -> int:
+        if not is_series_name(name):
+            raise Unfit("its series cannot have that name: letters, digits and : . / _ - are allowed, 64 at most")
+        if len(known.series) >= MOST_SERIES:
+            raise Unfit(f"the device has {MOST_SERIES} series already, and may not have more")
+        [(number,)] = select(self._connection, ADD_SERIES, known.device, name)
+        known.series[name] = number
+        return int(number)
+
+    def _count(self, device: DeviceId, outcome: Outcome) -> None:
+        received, duplicates, late = self._accounts.get(device, (0, 0, 0))
+        self._accounts[device] = (
+            received + len(outcome.new),
+            duplicates + outcome.duplicates,
+            late + outcome.late,
+        )
+
+
+def _contents(
+    report: Report | DamagedReport,
+) -> tuple[int, Iterable[tuple[int, Reading]], Iterable[tuple[int, str]]]:
+    """How many readings a report has, those that decoded, and what is wrong with the rest, each with its number."""
+    if isinstance(report, Report):
+        return len(report.readings), enumerate(report.readings, report.sequence), ()
+    good = [(report.sequence + offset, reading) for offset, reading in report.good]
+    return report.count, good, [(report.sequence + bad.offset, bad.reason) for bad in report.bad]
+
+
+def _within(ranges: Iterable[Range], numbered: Iterable[tuple[int, T]]) -> list[tuple[int, T]]:
+    return [(number, what) for number, what in numbered if any(first <= number <= last for first, last in ranges)]

@@ -1,0 +1,92 @@
+"""The lines that devices log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+
+from iotcenter.model import DeviceId, LogLevel, LogLine
+from iotcenter.storage.database import Database
+from iotcenter.storage.devices import device_row
+from iotcenter.storage.sql import milliseconds, seconds, select
+from iotcenter.storage.times import fault, place
+
+NEWEST = "SELECT coalesce(max(id), 0) FROM log WHERE device = ?"
+ADD = "INSERT INTO log (device, id, time, level, text) VALUES (?, ?, ?, ?, ?)"
+PRUNE = "DELETE FROM log WHERE device = ? AND id <= ?"
+RECENT = """
+    SELECT id, time, level, text FROM log
+    WHERE device = ? AND id > ? AND id < ? AND level >= ? ORDER BY id DESC LIMIT ?
+"""
+
+KEPT = 10_000
+"""Lines kept of each device, some 1 MB: enough to find out what happened, and a chatty device fills no disk."""
+
+MOST_LINES = 1000
+"""Lines in one answer: more than a page shows."""
+
+LAST_ID = 2**63 - 1
+LEVELS = list(LogLevel)
+
+
+class StoredLine(Struct, frozen=True):
+    """A line of a device's log. ``id`` counts up within the device."""
+
+    id: int
+    time: float
+    level: LogLevel
+    text: str
+
+
+class Logs:
+    """The table of devices' log lines."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, device: DeviceId, lines: Sequence[LogLine], received: float) -> Deferred[tuple[StoredLine, ...]]:
+        """Keep ``lines``; fires with what they are now. A time that cannot be becomes that of receipt.
+
+        Fails with ``NotFound``.
+        """
+        return self._database.write(partial(_append, device=device, lines=lines, received=received))
+
+    def recent(
+        self,
+        device: DeviceId,
+        limit: int = 100,
+        before: int | None = None,
+        after: int | None = None,
+        level: LogLevel = LogLevel.DEBUG,
+    ) -> Deferred[tuple[StoredLine, ...]]:
+        """The newest ``limit`` lines at ``level`` or graver, their ids between those given; the newest first."""
+        bounds = after or 0, LAST_ID if before is None else before
+        parameters = (device, *bounds, level.rank, min(limit, MOST_LINES))
+        return self._database.read(lambda connection: tuple(map(_line, select(connection, RECENT, *parameters))))
+
+
+def _append(
+    connection: sqlite3.Connection, device: DeviceId, lines: Sequence[LogLine], received: float
+) -> tuple[StoredLine, ...]:
+    device_row(connection, device)
+    [(newest,)] = select(connection, NEWEST, device)
+    stored = tuple(_stored(newest + 1 + index, line, received) for index, line in enumerate(lines))
+    rows = [(device, line.id, milliseconds(line.time), line.level.rank, line.text) for line in stored]
+    connection.executemany(ADD, rows)
+    connection.execute(PRUNE, (device, newest + len(lines) - KEPT))
+    return stored
+
+
+def _stored(number: int, line: LogLine, received: float) -> StoredLine:
+    time = place(line.time, received)
+    return StoredLine(number, received if fault(time, received) else time, line.level, line.text)
+
+
+def _line(row: tuple[Any, ...]) -> StoredLine:
+    number, time, level, text = row
+    return StoredLine(number, seconds(time), LEVELS[level], text)

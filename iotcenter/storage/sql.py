@@ -1,0 +1,69 @@
+"""The few ways in which SQL is run here, and how its columns become values."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+ROWS_AT_ONCE = (1024, 128, 16, 1)
+"""How many rows one statement inserts: the largest that fits. SQLite's limit is 32,766 values, which 1,024 rows of up to
+31 columns stay below."""
+
+
+def select(connection: sqlite3.Connection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """All rows of ``query``."""
+    return connection.execute(query, parameters).fetchall()
+
+
+def select_one(connection: sqlite3.Connection, query: str, *parameters: Any) -> tuple[Any, ...] | None:
+    """The only row of ``query``, or None."""
+    rows = select(connection, query, *parameters)
+    return rows[0] if rows else None
+
+
+def change(connection: sqlite3.Connection, statement: str, *parameters: Any) -> int:
+    """Run ``statement``, and say how many rows it changed."""
+    return connection.execute(statement, parameters).rowcount
+
+
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]], conflict: str = "") -> None:
+    """Insert ``rows``, all of one length, as ``INSERT {into} VALUES ... {conflict}``.
+
+    ``executemany`` lets go of the interpreter for each row, and a busy reactor may take 5 ms to give it back. Here that
+    happens once for many rows.
+    """
+    done = 0
+    for size in ROWS_AT_ONCE:
+        while len(rows) - done >= size:
+            parameters = tuple(chain.from_iterable(rows[done : done + size]))
+            connection.execute(_insert_statement(into, len(rows[0]), size, conflict), parameters)
+            done += size
+
+
+@cache
+def _insert_statement(into: str, columns: int, rows: int, conflict: str) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT {into} VALUES {', '.join([row] * rows)} {conflict}"
+
+
+def milliseconds(time: float) -> int:
+    """Unix seconds as the database keeps them."""
+    return round(time * 1000)
+
+
+def seconds(time: int) -> float:
+    """Unix seconds from the database."""
+    return time / 1000
+
+
+def milliseconds_or_null(time: float | None) -> int | None:
+    """As ``milliseconds``, for times that may not have been."""
+    return None if time is None else milliseconds(time)
+
+
+def seconds_or_none(time: int | None) -> float | None:
+    """As ``seconds``, for times that may not have been."""
+    return None if time is None else seconds(time)

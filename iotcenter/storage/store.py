@@ -1,0 +1,45 @@
+"""The door of storage: everything that is kept, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from iotcenter.storage.accounts import Accounts
+from iotcenter.storage.commands import Commands
+from iotcenter.storage.database import Database
+from iotcenter.storage.devices import Devices
+from iotcenter.storage.enrollments import Enrollments
+from iotcenter.storage.errors import StorageError
+from iotcenter.storage.logs import Logs
+from iotcenter.storage.readings import Readings
+
+FILE = "iotcenter.db"
+
+
+class Store:
+    """What is kept in ``directory``, of which the caller holds the lock."""
+
+    def __init__(self, directory: Path, reactor: Any) -> None:
+        self._database = Database(directory / FILE, reactor)
+        self.devices = Devices(self._database)
+        self.readings = Readings(self._database)
+        self.commands = Commands(self._database)
+        self.logs = Logs(self._database)
+        self.accounts = Accounts(self._database)
+        self.enrollments = Enrollments(self._database)
+
+    @property
+    def trouble(self) -> StorageError | None:
+        """Why nothing can be stored at present; None while all is well."""
+        return self._database.trouble
+
+    def open(self) -> None:
+        """Make the database or bring it up to date. It blocks: do it before anything listens. Raises ``StorageError``."""
+        self._database.open()
+
+    def close(self) -> Deferred[None]:
+        """Finish what waits, and close. What comes after fails with ``Closed``."""
+        return self._database.close()

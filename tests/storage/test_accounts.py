@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import msgspec
+
+from iotcenter.model import Role
+from iotcenter.storage import accounts
+from iotcenter.storage.accounts import SETUP, Accounts, SecretRow, SessionRow, TokenRow, UserRow
+from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable
+from tests.storage.support import NOW, DatabaseCase
+
+ADA = UserRow("ada", Role.ADMIN, "$argon2id$ada", NOW, "Europe/London")
+BOB = UserRow("bob", Role.VIEWER, "$argon2id$bob", NOW + 1)
+DIGEST = b"d" * 32
+
+
+class AccountsCase(DatabaseCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.accounts = Accounts(self.database)
+
+
+class UserTests(AccountsCase):
+    """Who may sign in."""
+
+    async def test_users(self) -> None:
+        """They come by name, as they were added."""
+        self.assertEqual(await self.accounts.count_users(), 0)
+        await self.accounts.add_user(BOB)
+        await self.accounts.add_user(ADA)
+        self.assertEqual(await self.accounts.users(), (ADA, BOB))
+        self.assertEqual(await self.accounts.user("bob"), BOB)
+        self.assertIsNone(await self.accounts.user("eve"))
+        self.assertEqual(await self.accounts.count_users(), 2)
+
+    async def test_name_taken(self) -> None:
+        """Two users cannot have one name."""
+        await self.accounts.add_user(ADA)
+        await self.assertFailure(self.accounts.add_user(msgspec.structs.replace(BOB, name="ada")), NameTaken)
+
+    async def test_changes(self) -> None:
+        """Password, role and time zone can be changed."""
+        await self.accounts.add_user(ADA)
+        await self.accounts.add_user(BOB)
+        await self.accounts.set_password("bob", "$new")
+        await self.accounts.set_role("bob", Role.OPERATOR)
+        await self.accounts.set_time_zone("bob", "Asia/Tokyo")
+        self.assertEqual(await self.accounts.user("bob"), UserRow("bob", Role.OPERATOR, "$new", NOW + 1, "Asia/Tokyo"))
+
+    async def test_last_admin(self) -> None:
+        """The last administrator can be neither removed nor demoted; one of two can."""
+        await self.accounts.add_user(ADA)
+        await self.accounts.add_user(BOB)
+        await self.assertFailure(self.accounts.set_role("ada", Role.OPERATOR), LastAdmin)
+        await self.assertFailure(self.accounts.remove_user("ada"), LastAdmin)
+        await self.accounts.set_role("bob", Role.ADMIN)
+        await self.accounts.remove_user("ada")
+        self.assertEqual([user.name for user in await self.accounts.users()], ["bob"])
+
+    async def test_unknown(self) -> None:
+        """Nothing can be changed of a user that there is not."""
+        for change in (
+            self.accounts.set_password("eve", ""),
+            self.accounts.set_time_zone("eve", "UTC"),
+            self.accounts.set_role("eve", Role.ADMIN),
+            self.accounts.set_role("eve", Role.VIEWER),
+            self.accounts.remove_user("eve"),
+        ):
+            self.assertIn("no user named eve", str(await self.assertFailure(change, NotFound)))
+
+    def test_no_secret_in_sight(self) -> None:
+        """The hash of a password is in no text that may be logged."""
+        self.assertNotIn("argon2", repr(ADA))
+
+
+class SessionTests(AccountsCase):
+    """Browsers that are signed in."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.accounts.add_user(ADA)
+        self.accounts.add_user(BOB)
+
+    async def test_session(self) -> None:
+        """A session is found by its secret, with its user as they are now."""
+        await self.accounts.add_session(DIGEST, "bob", NOW, NOW + 90)
+        await self.accounts.use_session(DIGEST, NOW + 5)
+        await self.accounts.set_role("bob", Role.OPERATOR)
+        bob = msgspec.structs.replace(BOB, role=Role.OPERATOR)
+        self.assertEqual(await self.accounts.session(DIGEST), SessionRow(bob, NOW, NOW + 5, NOW + 90))
+        self.assertIsNone(await self.accounts.session(b"other"))
+        await self.assertFailure(self.accounts.add_session(b"other", "eve", NOW, NOW), NotFound)
+
+    async def test_end(self) -> None:
+        """It ends alone, with all of its user's, or with the user."""
+        for number in range(4):
+            await self.accounts.add_session(bytes([number]), "bob", NOW, NOW + 90)
+        await self.accounts.add_session(DIGEST, "ada", NOW, NOW + 90)
+        self.assertEqual(await self.accounts.end_session(bytes([0])), 1)
+        self.assertEqual(await self.accounts.end_sessions("bob"), 3)
+        await self.accounts.add_session(bytes([0]), "bob", NOW, NOW + 90)
+        await self.accounts.remove_user("bob")
+        self.assertEqual(self.rows("SELECT user FROM session"), [("ada",)])
+
+    async def test_expire(self) -> None:
+        """Those that are over, and those long unused, are forgotten."""
+        for number, (used, expires) in enumerate([(NOW, NOW + 9), (NOW, NOW + 10), (NOW - 5, NOW + 99), (NOW, NOW + 99)]):
+            await self.accounts.add_session(bytes([number]), "bob", used, expires)
+        self.assertEqual(await self.accounts.expire_sessions(NOW + 10, NOW - 5), 3)
+        self.assertIsNotNone(await self.accounts.session(bytes([3])))
+
+    async def test_bound(self) -> None:
+        """Of too many sessions, the one that was unused for longest makes room."""
+        self.patch(accounts, "SESSIONS_OF_A_USER", 2)
+        for number in range(3):
+            await self.accounts.add_session(bytes([number]), "bob", NOW + number, NOW + 90)
+            await self.accounts.use_session(bytes([0]), NOW + 50)
+        self.assertEqual(self.rows("SELECT hash FROM session ORDER BY hash"), [(bytes([0]),), (bytes([2]),)])
+
+
+class TokenTests(AccountsCase):
+    """Programs' ways in."""
+
+    async def test_token(self) -> None:
+        """A token is found by its secret, and listed by its name."""
+        token = TokenRow("grafana", Role.VIEWER, NOW, NOW + 60)
+        await self.accounts.add_token(DIGEST, token)
+        await self.accounts.add_token(b"other", TokenRow("backup", Role.ADMIN, NOW))
+        await self.accounts.use_token(DIGEST, NOW + 1)
+        used = msgspec.structs.replace(token, last_used=NOW + 1)
+        self.assertEqual(await self.accounts.token(DIGEST), used)
+        self.assertIsNone(await self.accounts.token(b"unknown"))
+        self.assertEqual(await self.accounts.tokens(), (TokenRow("backup", Role.ADMIN, NOW), used))
+
+    async def test_name_taken(self) -> None:
+        """Two tokens cannot have one name."""
+        await self.accounts.add_token(DIGEST, TokenRow("grafana", Role.VIEWER, NOW))
+        await self.assertFailure(self.accounts.add_token(b"other", TokenRow("grafana", Role.ADMIN, NOW)), NameTaken)
+
+    async def test_remove(self) -> None:
+        """A token that is removed is found no more."""
+        await self.accounts.add_token(DIGEST, TokenRow("grafana", Role.VIEWER, NOW))
+        await self.accounts.remove_token("grafana")
+        self.assertIsNone(await self.accounts.token(DIGEST))
+        await self.assertFailure(self.accounts.remove_token("grafana"), NotFound)
+
+
+class SetupTests(AccountsCase):
+    """The link by which the first user comes in."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.accounts.set_secret(SecretRow(SETUP, DIGEST, NOW, NOW + 60))
+
+    async def test_secret(self) -> None:
+        """There is one; a new one takes its place."""
+        self.assertEqual(await self.accounts.secret(SETUP), SecretRow(SETUP, DIGEST, NOW, NOW + 60))
+        await self.accounts.set_secret(SecretRow(SETUP, b"new", NOW, NOW + 90))
+        self.assertEqual(await self.accounts.secret(SETUP), SecretRow(SETUP, b"new", NOW, NOW + 90))
+        await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW, ADA), NotRedeemable)
+
+    async def test_redeem(self) -> None:
+        """It lets one user in, and is spent."""
+        await self.accounts.redeem_setup(DIGEST, NOW + 59, ADA)
+        self.assertEqual(await self.accounts.users(), (ADA,))
+        self.assertIsNone(await self.accounts.secret(SETUP))
+        await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW + 59, BOB), NotRedeemable)
+
+    async def test_two_at_once(self) -> None:
+        """Of two who use it at once, one comes in."""
+        first, second = self.accounts.redeem_setup(DIGEST, NOW, ADA), self.accounts.redeem_setup(DIGEST, NOW, BOB)
+        await first
+        await self.assertFailure(second, NotRedeemable)
+        self.assertEqual(await self.accounts.users(), (ADA,))
+
+    async def test_expired(self) -> None:
+        """It works for so long, and with the right secret."""
+        await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW + 60, ADA), NotRedeemable)
+        await self.assertFailure(self.accounts.redeem_setup(b"guess", NOW, ADA), NotRedeemable)
+        self.assertEqual(await self.accounts.count_users(), 0)
+
+    async def test_both_or_neither(self) -> None:
+        """Where the user cannot be added, the link is not spent."""
+        await self.accounts.add_user(ADA)
+        await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW, ADA), NameTaken)
+        await self.accounts.redeem_setup(DIGEST, NOW, BOB)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from iotcenter.model import CommandOffer, CommandState, LogLevel, LogLine, Series
+from iotcenter.storage import devices
+from iotcenter.storage.commands import Commands
+from iotcenter.storage.devices import DeviceRow
+from iotcenter.storage.enrollments import Enrollments
+from iotcenter.storage.errors import NameTaken, NotFound
+from iotcenter.storage.logs import Logs
+from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase, report
+
+NOBODY = "f" * 32
+TABLES = ("device", "series", "reading", "progress", "account", "command", "log", "enrollment")
+
+
+class DevicesTests(ReadingsCase):
+    """The devices that are known."""
+
+    async def test_all(self) -> None:
+        """They come by name, as they were added."""
+        self.assertEqual(
+            await self.devices.all(),
+            (DeviceRow(GARDEN, "garden", "tls", NOW), DeviceRow(KITCHEN, "kitchen", "tls", NOW)),
+        )
+        self.assertEqual(await self.devices.get(KITCHEN), DeviceRow(KITCHEN, "kitchen", "tls", NOW))
+        await self.assertFailure(self.devices.get(NOBODY), NotFound)
+
+    async def test_name_taken(self) -> None:
+        """Two devices cannot have one name."""
+        error = await self.assertFailure(self.devices.add(NOBODY, "garden", "tls", NOW), NameTaken)
+        self.assertEqual(str(error), "There is already a device named garden.")
+        await self.assertFailure(self.devices.rename(KITCHEN, "garden"), NameTaken)
+
+    async def test_rename(self) -> None:
+        """A device may get another name, or the one that it has."""
+        await self.devices.rename(KITCHEN, "cellar")
+        await self.devices.rename(KITCHEN, "cellar")
+        self.assertEqual((await self.devices.get(KITCHEN)).name, "cellar")
+
+    async def test_key(self) -> None:
+        """A new key takes the place of the former one, and lets a revoked device in again."""
+        await self.devices.revoke(KITCHEN)
+        self.assertTrue((await self.devices.get(KITCHEN)).revoked)
+        await self.devices.set_key(KITCHEN, b"key", NOW + 90.5)
+        row = await self.devices.get(KITCHEN)
+        self.assertEqual((row.revoked, row.key, row.certificate_expires), (False, b"key", NOW + 90.5))
+
+    async def test_renewed(self) -> None:
+        """A new certificate is noted for the key on record alone, and for no device that was revoked."""
+        await self.devices.set_key(KITCHEN, b"key", NOW)
+        await self.devices.renewed(KITCHEN, b"key", NOW + 90)
+        self.assertEqual((await self.devices.get(KITCHEN)).certificate_expires, NOW + 90)
+        await self.assertFailure(self.devices.renewed(KITCHEN, b"former key", NOW + 99), NotFound)
+        await self.devices.revoke(KITCHEN)
+        await self.assertFailure(self.devices.renewed(KITCHEN, b"key", NOW + 99), NotFound)
+
+    async def test_seen(self) -> None:
+        """When and where a device was last is remembered."""
+        await self.devices.seen(KITCHEN, NOW + 1.25, "192.0.2.1")
+        row = await self.devices.get(KITCHEN)
+        self.assertEqual((row.last_seen, row.address), (NOW + 1.25, "192.0.2.1"))
+
+    async def test_offered(self) -> None:
+        """So is what it offers."""
+        series, commands = (Series("t", unit="Cel", every=10),), (CommandOffer("identify", confirm=True),)
+        await self.devices.offered(KITCHEN, "iotdevice/1.0", series, commands)
+        row = await self.devices.get(KITCHEN)
+        self.assertEqual((row.agent, row.series, row.commands), ("iotdevice/1.0", series, commands))
+
+    async def test_offer_of_another_version(self) -> None:
+        """An offer that cannot be read any more costs nothing but itself."""
+        await self.database.write(lambda connection: connection.execute("UPDATE device SET offer = x'c1'").rowcount)
+        self.assertEqual((await self.devices.get(KITCHEN)).series, ())
+
+    async def test_unknown(self) -> None:
+        """Nothing can be said of a device that there is not."""
+        for change in (
+            self.devices.rename(NOBODY, "cellar"),
+            self.devices.revoke(NOBODY),
+            self.devices.set_key(NOBODY, b"key", NOW),
+            self.devices.seen(NOBODY, NOW, ""),
+            self.devices.offered(NOBODY, "", (), ()),
+        ):
+            await self.assertFailure(change, NotFound)
+        with self.assertRaises(NotFound):
+            await self.devices.remove(NOBODY)
+
+
+class RemovingTests(ReadingsCase):
+    """A device that is removed."""
+
+    async def test_all_that_hangs_on_it(self) -> None:
+        """Nothing is left of it in any table, and all of the others."""
+        self.patch(devices, "READINGS_AT_ONCE", 2)
+        commands, logs, enrollments = Commands(self.database), Logs(self.database), Enrollments(self.database)
+        for number, (device, name) in enumerate([(KITCHEN, "kitchen"), (GARDEN, "garden")]):
+            await self.store(report(1, 1.0, 2.0, 3.0, 4.0, 5.0), device)
+            await commands.add(device, "identify", "{}", "ada", NOW, NOW, CommandState.DONE)
+            await logs.append(device, [LogLine(NOW, LogLevel.INFO, "hello")], NOW)
+            await enrollments.add(bytes([number]), name, "ada", NOW, NOW + 60)
+        counts = [self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES]
+        await self.devices.remove(KITCHEN)
+        halves = [self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES]
+        self.assertEqual([count / 2 for count in counts], halves)
+        self.assertEqual([row.name for row in await self.devices.all()], ["garden"])
+
+    async def test_no_orphans(self) -> None:
+        """Readings that come while a device is removed go with it."""
+        await self.store(report(1, 1.0))
+        await self.database.write(lambda connection: connection.execute(devices.REMOVE, (KITCHEN,)).rowcount)
+        self.assertEqual(self.rows("SELECT * FROM reading"), [])
+
+    async def test_same_name_again(self) -> None:
+        """A new device of the same name begins afresh."""
+        await self.store(report(1, 1.0))
+        await self.devices.remove(KITCHEN)
+        await self.devices.add(NOBODY, "kitchen", "tls", NOW)
+        self.assertEqual(len((await self.store(report(1, 1.0), NOBODY)).new), 1)

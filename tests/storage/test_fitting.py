@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from iotcenter.model import Reading
+from iotcenter.storage.fitting import LONGEST_TEXT, Unfit, fit
+
+NOW = 1_764_000_000.0
+
+
+class FittingTests(SynchronousTestCase):
+    """What may be stored."""
+
+    def test_as_it_is(self) -> None:
+        """A reading that needs no change is not made anew."""
+        for value in (20.5, True, "open"):
+            reading = Reading("t", value, NOW)
+            self.assertIs(fit(reading, NOW, 0), reading)
+
+    def test_time(self) -> None:
+        """A reading gets the time at which it was measured."""
+        self.assertEqual(fit(Reading("t", 1.5, -2.0), NOW, 0), Reading("t", 1.5, NOW - 2))
+        self.assertEqual(fit(Reading("t", 1.5, NOW - 3600), NOW, 3600), Reading("t", 1.5, NOW))
+
+    def test_integer(self) -> None:
+        """A whole number is a number like any other: what is kept as an integer is a truth value."""
+        fitted = fit(Reading("t", 3, NOW), NOW, 0)
+        self.assertEqual((fitted.value, type(fitted.value)), (3.0, float))
+
+    def test_unfit(self) -> None:
+        """What cannot be shown again as it was is refused, with the reason."""
+        cases: list[tuple[Any, float, str]] = [
+            (math.nan, NOW, "not a finite number"),
+            (math.inf, NOW, "not a finite number"),
+            (10**400, NOW, "not a finite number"),
+            ("x" * (LONGEST_TEXT + 1), NOW, "longer than 255 characters"),
+            ("\ud800", NOW, "not valid Unicode"),
+            (1.0, 2.0**28, "before the year 2001"),
+        ]
+        for value, time, reason in cases:
+            with self.assertRaises(Unfit) as caught:
+                fit(Reading("t", value, time), NOW, 0)
+            self.assertIn(reason, str(caught.exception))
