@@ -1,0 +1,86 @@
+"""API tokens: how programs come in."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+
+from msgspec import Struct
+from twisted.logger import Logger
+
+from iotcenter.identity.digest import digest_of
+from iotcenter.identity.errors import Unfit
+from iotcenter.model import Role
+from iotcenter.storage.accounts import TokenRow
+from iotcenter.storage.store import Store
+
+PREFIX = "iotc_"
+"""Marks a token, so that people and programs that look for leaked secrets know it when they see one."""
+
+SECRET = PREFIX + r"[A-Za-z0-9_-]{43}"
+"""What a token looks like: 256 random bits behind the prefix."""
+
+COARSE = 300.0
+"""Seconds by which the time of last use may lag behind, so that not each request writes."""
+
+
+class ApiToken(Struct, frozen=True):
+    """A program's way in, without its secret. One without ``expires`` lasts until it is removed."""
+
+    name: str
+    role: Role
+    created: float
+    expires: float | None = None
+    last_used: float | None = None
+
+
+class ApiTokens:
+    """Every API token. What cannot be done fails with ``Unfit`` or a ``StorageError``."""
+
+    _log = Logger()
+
+    def __init__(self, store: Store, seconds: Callable[[], float]) -> None:
+        self._store = store.accounts
+        self._seconds = seconds
+
+    async def create(self, name: str, role: Role, expires: float | None = None) -> str:
+        """The secret of a new token, which nobody can be told again. ``expires`` is a time; without it, it lasts."""
+        now = self._seconds()
+        if not 1 <= len(name.strip()) <= 64 or not name.isprintable():
+            raise Unfit("name", "a token's name has 1 to 64 characters")
+        if expires is not None and expires <= now:
+            raise Unfit("expires", "that time is over already")
+        secret = PREFIX + secrets.token_urlsafe(32)
+        await self._store.add_token(digest_of(secret), TokenRow(name.strip(), role, now, expires))
+        return secret
+
+    async def find(self, secret: str) -> ApiToken | None:
+        """The token with that secret while it lasts. Takes any text."""
+        if re.fullmatch(SECRET, secret) is None:
+            return None
+        now, digest = self._seconds(), digest_of(secret)
+        row = await self._store.token(digest)
+        if row is None or (row.expires is not None and now >= row.expires):
+            return None
+        if row.last_used is None or now - row.last_used >= COARSE:
+            self._note_use(digest, now)
+        return _token(row)
+
+    async def list(self) -> tuple[ApiToken, ...]:
+        """Every token, by name, also those that have expired."""
+        return tuple(_token(row) for row in await self._store.tokens())
+
+    async def remove(self, name: str) -> None:
+        """Shut a program out, from its next request on."""
+        await self._store.remove_token(name)
+
+    def _note_use(self, digest: bytes, now: float) -> None:
+        """Nobody waits for this: a request must not fail because the disk is full."""
+        self._store.use_token(digest, now).addErrback(
+            lambda failure: self._log.warn("a token's use was not noted: {reason}", reason=failure.getErrorMessage())
+        )
+
+
+def _token(row: TokenRow) -> ApiToken:
+    return ApiToken(row.name, row.role, row.created, row.expires, row.last_used)

@@ -1,0 +1,128 @@
+"""The people who may sign in: their names, roles and passwords."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from typing import Any
+
+from twisted.logger import Logger
+
+from iotcenter.identity.errors import Overloaded, Unfit
+from iotcenter.identity.finishing import finishing
+from iotcenter.identity.passwords import Passwords
+from iotcenter.identity.throttle import Throttle, network_of
+from iotcenter.model import Role, User
+from iotcenter.storage.accounts import UserRow
+from iotcenter.storage.store import Store
+
+NAME = r"[a-z0-9._@-]{1,64}"
+"""What a user may be called, once it is in lower case."""
+
+TRIES_OF_ACCOUNT = 10
+"""How often a minute one account may be tried (OWASP ASVS 6.3.1). A try that succeeds is not counted."""
+
+TRIES_OF_ADDRESS = 30
+"""The same from one address: several people may be behind it."""
+
+
+class Users:
+    """Everybody who may sign in. Names are the same in upper and lower case, and kept in lower case.
+
+    What cannot be done fails with ``Refused``, whose text is for the person who asked, or with a ``StorageError``:
+    ``NotFound``, ``NameTaken``, ``LastAdmin``.
+    """
+
+    _log = Logger()
+
+    def __init__(self, store: Store, reactor: Any, passwords: Passwords | None = None) -> None:
+        self._store = store.accounts
+        self._seconds = reactor.seconds
+        self._passwords = passwords or Passwords(reactor)
+        self._of_account = Throttle(TRIES_OF_ACCOUNT, reactor.seconds)
+        self._of_address = Throttle(TRIES_OF_ADDRESS, reactor.seconds)
+
+    async def list(self) -> tuple[User, ...]:
+        """Everybody, by name."""
+        return tuple(user_of(row) for row in await self._store.users())
+
+    async def count(self) -> int:
+        """How many there are; none means that the server is not set up yet."""
+        return await self._store.count_users()
+
+    async def add(self, name: str, role: Role, password: str, time_zone: str = "UTC") -> User:
+        """Let somebody sign in."""
+        row = await self.prepare(name, role, password, time_zone)
+        await self._store.add_user(row)
+        return user_of(row)
+
+    async def prepare(self, name: str, role: Role, password: str, time_zone: str) -> UserRow:
+        """A user as storage takes them, the password hashed; nothing is stored yet. Fails with ``Unfit``."""
+        name = canonical(name)
+        if not _is_name(name):
+            raise Unfit("name", "a name has 1 to 64 letters (a to z), digits and . _ - @")
+        if not _is_time_zone(time_zone):
+            raise Unfit("time_zone", "that is no time zone: one is called like Europe/Berlin")
+        return UserRow(name, role, await self._passwords.hash(password), self._seconds(), time_zone)
+
+    async def authenticate(self, name: str, password: str, source: str = "") -> User | None:
+        """The user of that name, if that is the password. ``source`` is the address from which somebody tries.
+
+        Takes as long where there is no such user. Fails with ``TooManyTries`` for an account or an address that was
+        tried too often, and with ``Overloaded``. Sessions and API tokens are not slowed down by that.
+        """
+        if self._passwords.full:
+            raise Overloaded
+        account, network = canonical(name)[:64], network_of(source)
+        left = min(self._of_address.spend(network), self._of_account.spend(account))
+        row = await self._store.user(account) if _is_name(canonical(name)) else None
+        if not await self._passwords.verify(row.password_hash if row else None, password) or row is None:
+            # Of a name that nobody has not even the name: it may be a password in the wrong field.
+            who = row.name if row else "nobody who exists"
+            self._log.warn(
+                "{source!r} failed to sign in as {who}; {left} tries left", source=source, who=who, left=left
+            )
+            return None
+        self._of_address.give_back(network)
+        self._of_account.give_back(account)
+        self._log.info("{source!r} signed in as {who}", source=source, who=row.name)
+        return user_of(row)
+
+    @finishing
+    async def set_password(self, name: str, password: str) -> None:
+        """Give a user another password, and sign all of their browsers out."""
+        await self._store.set_password(canonical(name), await self._passwords.hash(password))
+        await self._store.end_sessions(canonical(name))
+
+    async def set_role(self, name: str, role: Role) -> None:
+        """Let a user do more or less, from their next request on. The last admin stays one."""
+        await self._store.set_role(canonical(name), role)
+
+    async def remove(self, name: str) -> None:
+        """Shut somebody out, who is signed out everywhere. The last admin stays."""
+        await self._store.remove_user(canonical(name))
+
+    def close(self) -> None:
+        """End the thread in which passwords are checked."""
+        self._passwords.close()
+
+
+def canonical(name: str) -> str:
+    """How the name of a user is kept."""
+    return name.lower()
+
+
+def user_of(row: UserRow) -> User:
+    """``row`` without what is nobody's business."""
+    return User(row.name, row.role, row.created, row.time_zone)
+
+
+def _is_name(name: str) -> bool:
+    return re.fullmatch(NAME, name) is not None
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        return name == "UTC" or bool(zoneinfo.ZoneInfo(name).key)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
