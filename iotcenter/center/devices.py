@@ -1,0 +1,115 @@
+"""All devices that this server knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from iotcenter.center.errors import UnknownDevice
+from iotcenter.center.known import KnownDevice
+from iotcenter.center.subscribers import Clock, DeviceEvent, RemovedEvent, Subscribers
+from iotcenter.identity.accounts import Accounts
+from iotcenter.model import Device, DeviceId
+from iotcenter.storage.devices import DeviceRow
+from iotcenter.storage.store import Store
+
+
+class Devices:
+    """Keeps every device in memory, as small as it is, so that no report and no page has to ask the database who it is
+    from.
+
+    ``leaving`` is told of each device that is removed.
+    """
+
+    def __init__(self, store: Store, accounts: Accounts, subscribers: Subscribers, clock: Clock) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._subscribers = subscribers
+        self._clock = clock
+        self._by_id: dict[DeviceId, KnownDevice] = {}
+        self._by_name: dict[str, KnownDevice] = {}
+        self.leaving: Callable[[KnownDevice], None] = lambda _: None
+        accounts.admitted = self.admit
+
+    async def load(self) -> None:
+        """Read what is kept; called once, before anything comes in."""
+        for row in await self._store.devices.all():
+            self._enter(row)
+        for device_id, values in (await self._store.readings.latest()).items():
+            self._by_id[device_id].latest.update(values)
+        for device_id, account in (await self._store.readings.accounts()).items():
+            known = self._by_id[device_id]
+            known.count(account.received, account.duplicates, account.late)
+            known.lost = account.lost
+
+    def all(self) -> tuple[Device, ...]:
+        """Every device as it stands now, by name."""
+        now = self._clock.seconds()
+        return tuple(self._by_name[name].snapshot(now) for name in sorted(self._by_name))
+
+    def get(self, name: str) -> Device:
+        """The device as it stands now. Raises ``UnknownDevice``."""
+        return self.named(name).snapshot(self._clock.seconds())
+
+    def named(self, name: str) -> KnownDevice:
+        """What is known of the device of that name. Raises ``UnknownDevice``."""
+        known = self._by_name.get(name)
+        if known is None:
+            raise UnknownDevice(name)
+        return known
+
+    def find(self, device: DeviceId) -> KnownDevice | None:
+        """What is known of the device with that id."""
+        return self._by_id.get(device)
+
+    def linked(self) -> tuple[KnownDevice, ...]:
+        """The devices that have a link now."""
+        return tuple(known for known in self._by_id.values() if known.linked)
+
+    def admit(self, row: DeviceRow) -> None:
+        """A device was added, or enrolled: it is new, or may come in again."""
+        known = self._by_id.get(row.id) or self._enter(row)
+        known.revoked = row.revoked
+        self.announce(known)
+
+    async def rename(self, name: str, new: str, actor: str) -> Device:
+        """Call a device something else; its links, readings and certificate stay. Raises ``UnknownDevice`` and
+        ``NameTaken``."""
+        known = self.named(name)
+        await self._store.devices.rename(known.id, new)
+        del self._by_name[known.name]
+        known.name = new
+        self._by_name[new] = known
+        self.announce(known, was=name)
+        return known.snapshot(self._clock.seconds())
+
+    async def revoke(self, name: str, actor: str) -> Device:
+        """Keep a device out from now on: its link ends in this very turn of the reactor. Its readings stay."""
+        known = self.named(name)
+        await self._accounts.revoke(known.id)
+        known.revoked = True
+        self.announce(known)
+        return known.snapshot(self._clock.seconds())
+
+    async def remove(self, name: str, actor: str) -> None:
+        """Forget a device and all that it ever sent."""
+        known = self.named(name)
+        await self._accounts.remove(known.id)
+        self.leaving(known)
+        self._by_id.pop(known.id, None)
+        self._by_name.pop(known.name, None)
+        self._subscribers.publish(RemovedEvent(known.name))
+
+    def announce(self, known: KnownDevice, was: str | None = None) -> None:
+        """Tell everybody what a device is now, and that it was called ``was``."""
+        self._subscribers.publish(DeviceEvent(known.snapshot(self._clock.seconds()), was))
+
+    def _enter(self, row: DeviceRow) -> KnownDevice:
+        known = KnownDevice(row.id, row.name, row.transport, row.created)
+        known.revoked = row.revoked
+        known.address = row.address
+        known.agent = row.agent
+        known.last_seen = row.last_seen
+        known.offer(row.series, row.commands)
+        self._by_id[row.id] = known
+        self._by_name[row.name] = known
+        return known

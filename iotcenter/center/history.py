@@ -1,0 +1,23 @@
+"""What was measured."""
+
+from __future__ import annotations
+
+from iotcenter.center.devices import Devices
+from iotcenter.storage.readings import Columns
+from iotcenter.storage.store import Store
+
+
+class History:
+    """Answers questions about the past by devices' names."""
+
+    def __init__(self, store: Store, devices: Devices) -> None:
+        self._store = store
+        self._devices = devices
+
+    async def query(self, name: str, series: str, start: float, end: float, step: float) -> Columns:
+        """The readings of a series from ``start`` up to ``end``, raw (``step`` 0) or in buckets of ``step`` seconds.
+
+        Raises ``UnknownDevice``, and ``TooMuch`` where the answer would be too long.
+        """
+        known = self._devices.named(name)
+        return await self._store.readings.query(known.id, series, start, end, step)

@@ -1,0 +1,139 @@
+"""What the center has in mind of one device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from iotcenter.center.presence import judge
+from iotcenter.model import (
+    Account,
+    AppState,
+    CommandOffer,
+    Device,
+    DeviceId,
+    PresenceState,
+    Reading,
+    Series,
+    SeriesValue,
+    Value,
+)
+
+
+class KnownDevice:
+    """One device: what is kept of it, its newest values, and the link to it while there is one.
+
+    It is changed in place, since it is asked for with every report; ``snapshot`` gives what others may keep.
+    """
+
+    def __init__(self, id: DeviceId, name: str, transport: str, created: float) -> None:
+        self.id = id
+        self.name = name
+        self.transport = transport
+        self.created = created
+        self.revoked = False
+        self.address = ""
+        self.agent = ""
+        self.app: AppState | None = None
+        self.app_detail = ""
+        self.last_seen: float | None = None
+        self.last_report: float | None = None
+        self.connected_since: float | None = None
+        self.attachment: Any = None
+        self.state = PresenceState.OFFLINE
+        self.commands: tuple[CommandOffer, ...] = ()
+        self.latest: dict[str, tuple[Value, float]] = {}
+        self.received = 0
+        self.duplicates = 0
+        self.late = 0
+        self.lost = 0
+        self._series: dict[str, Series] = {}
+        self._every = 0.0
+
+    @property
+    def linked(self) -> bool:
+        """Whether there is a link to it."""
+        return self.attachment is not None
+
+    def offer(self, series: Iterable[Series], commands: Iterable[CommandOffer]) -> None:
+        """Take over what the device says it offers."""
+        self._series = {one.name: one for one in series}
+        self._every = min((one.every for one in self._series.values() if one.every > 0), default=0.0)
+        self.commands = tuple(commands)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The series that it offers."""
+        return tuple(self._series.values())
+
+    def command(self, name: str) -> CommandOffer | None:
+        """The offer of that name."""
+        return next((offer for offer in self.commands if offer.name == name), None)
+
+    def count(self, received: int, duplicates: int, late: int) -> None:
+        """Enter what became of a report."""
+        self.received += received
+        self.duplicates += duplicates
+        self.late += late
+
+    def newest(self, reading: Reading) -> bool:
+        """Remember ``reading`` where it is not older than what is known; whether it was."""
+        known = self.latest.get(reading.name)
+        if known is not None and known[1] > reading.time:
+            return False
+        self.latest[reading.name] = (reading.value, reading.time)
+        return True
+
+    def judge(self, now: float) -> tuple[PresenceState, str]:
+        """Its state now, and why it is not online."""
+        heard = max((at for at in (self.last_report, self.connected_since) if at is not None), default=self.last_seen)
+        if not self.linked:
+            heard = self.last_seen
+        if self.revoked:
+            return PresenceState.OFFLINE, "it was revoked"
+        return judge(self.linked, heard, self._every, now)
+
+    def snapshot(self, now: float) -> Device:
+        """The device as it stands, for the API and the pages."""
+        state, reason = self.judge(now)
+        return Device(
+            name=self.name,
+            id=self.id,
+            transport=self.transport,
+            state=state,
+            reason=reason,
+            last_seen=now if self.linked and self.last_seen is None else self.last_seen,
+            connected_since=self.connected_since,
+            address=self.address,
+            agent=self.agent,
+            app=self.app,
+            app_detail=self.app_detail,
+            created=self.created,
+            revoked=self.revoked,
+            series=self._values(),
+            commands=self.commands,
+            account=Account(self.received, self.duplicates, self.late, self.lost),
+        )
+
+    def _values(self) -> tuple[SeriesValue, ...]:
+        names = [*self._series, *(name for name in sorted(self.latest) if name not in self._series)]
+        return tuple(self._value(name) for name in names)
+
+    def _value(self, name: str) -> SeriesValue:
+        offered = self._series.get(name) or Series(name=name)
+        value, time = self.latest.get(name, (None, None))
+        return SeriesValue(
+            name=name,
+            label=offered.label or in_label(name),
+            unit=offered.unit,
+            every=offered.every,
+            decimals=offered.decimals,
+            value=value,
+            time=time,
+        )
+
+
+def in_label(name: str) -> str:
+    """A series' name as people would write it, for a device that gave no label: ``cpu_load`` is ``Cpu load``."""
+    words = name.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]

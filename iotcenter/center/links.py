@@ -1,0 +1,159 @@
+"""The links that stand open: one per device, the newest wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.logger import Logger
+
+from iotcenter import __version__
+from iotcenter.center.devices import Devices
+from iotcenter.center.known import KnownDevice
+from iotcenter.center.subscribers import Clock, PresenceEvent, Subscribers
+from iotcenter.interfaces import Link, Refused
+from iotcenter.model import DeviceId, Message
+from iotcenter.storage.store import Store
+from iotcenter.wire.errors import WireError
+from iotcenter.wire.messages import CloseCode, Hello, Welcome
+
+Handler = Callable[["DeviceLink", Any], None]
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at who is late."""
+
+NOTE_EVERY = 60.0
+"""Seconds between two times that it is written down when linked devices were last seen."""
+
+
+class DeviceLink:
+    """One link of one device. What it receives goes to the handler for its type of message."""
+
+    def __init__(self, known: KnownDevice, link: Link, links: Links) -> None:
+        self.known = known
+        self.link = link
+        self._links = links
+
+    @property
+    def current(self) -> bool:
+        """Whether this is still the device's link."""
+        return self.known.attachment is self
+
+    def received(self, message: Message) -> None:
+        """Hand ``message`` on. Raises ``WireError`` for types that devices have no business to send."""
+        handler = self._links.handlers.get(type(message))
+        if handler is None:
+            raise WireError(f"a device does not send {type(message).__name__}")
+        self.known.last_seen = self._links.clock.seconds()
+        handler(self, message)
+
+    def detached(self, reason: str) -> None:
+        """The link is gone."""
+        if self.current:
+            self._links.detach(self, reason)
+
+
+class Links:
+    """Joins devices' links to what the rest of the center does with their messages.
+
+    ``handlers`` says which part takes which type of message; ``joined`` and ``parted`` are told of each device that
+    came and went.
+    """
+
+    log = Logger()
+
+    def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock) -> None:
+        self.clock = clock
+        self.handlers: Mapping[type, Handler] = {}
+        self.joined: Callable[[DeviceLink], None] = lambda _: None
+        self.parted: Callable[[DeviceLink], None] = lambda _: None
+        self._store = store
+        self._devices = devices
+        self._subscribers = subscribers
+        self._look: Any = None
+        self._noted = clock.seconds()
+
+    def start(self) -> None:
+        """Begin to look who is late."""
+        self._look = self.clock.callLater(LOOK_EVERY, self._look_around)
+
+    def stop(self) -> None:
+        """Stop looking."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+
+    def attach(self, device: DeviceId, link: Link, hello: Hello) -> DeviceLink:
+        """Make ``link`` the way to ``device``. Raises ``Refused`` where the center does not know it."""
+        known = self._devices.find(device)
+        if known is None or known.revoked:
+            raise Refused("this device is not known here")
+        old, attachment = known.attachment, DeviceLink(known, link, self)
+        known.attachment = attachment
+        known.connected_since = known.last_seen = self.clock.seconds()
+        known.address = link.address
+        known.transport = link.transport
+        if old is not None:
+            old.link.close(CloseCode.REPLACED, "the device opened a newer link")
+        link.send(Welcome(known.name, known.id, self.clock.seconds(), link.heartbeat, f"iotcenter/{__version__}"))
+        self.offered(attachment, hello)
+        self.log.info(
+            "{name} is here, from {address} over {transport}",
+            name=known.name,
+            address=link.address,
+            transport=link.transport,
+        )
+        self._note(known)
+        self._tell(known)
+        self.joined(attachment)
+        return attachment
+
+    def offered(self, attachment: DeviceLink, hello: Hello) -> None:
+        """The device said what it offers, at first or anew."""
+        known = attachment.known
+        before = (known.series, known.commands, known.app, known.app_detail, known.agent)
+        known.offer(hello.series, hello.commands)
+        known.app, known.app_detail, known.agent = hello.app, hello.app_detail, hello.agent
+        if hello.lost > known.lost:
+            known.lost = hello.lost
+            self._keep(self._store.readings.set_lost(known.id, hello.lost), "the count of lost readings")
+        if before != (known.series, known.commands, known.app, known.app_detail, known.agent):
+            self._keep(
+                self._store.devices.offered(known.id, known.agent, known.series, known.commands), "what a device offers"
+            )
+            self._devices.announce(known)
+
+    def detach(self, attachment: DeviceLink, reason: str) -> None:
+        """The device's link is gone."""
+        known = attachment.known
+        known.attachment = None
+        known.connected_since = None
+        self.log.info("{name} is gone: {reason}", name=known.name, reason=reason)
+        self._note(known)
+        self._tell(known)
+        self.parted(attachment)
+
+    def _tell(self, known: KnownDevice) -> None:
+        known.state, reason = known.judge(self.clock.seconds())
+        self._subscribers.publish(PresenceEvent(known.name, known.state, reason, known.last_seen))
+
+    def _look_around(self) -> None:
+        now = self.clock.seconds()
+        self._look = self.clock.callLater(LOOK_EVERY, self._look_around)
+        note, self._noted = (True, now) if now - self._noted >= NOTE_EVERY else (False, self._noted)
+        for known in self._devices.linked():
+            if known.judge(now)[0] is not known.state:
+                self._tell(known)
+            if note:
+                self._note(known)
+
+    def _note(self, known: KnownDevice) -> None:
+        self._keep(
+            self._store.devices.seen(known.id, known.last_seen or known.created, known.address),
+            "when a device was seen",
+        )
+
+    def _keep(self, writing: Any, what: str) -> None:
+        writing.addErrback(
+            lambda failure: self.log.warn("Could not keep {what}: {why}", what=what, why=failure.getErrorMessage())
+        )

@@ -1,0 +1,132 @@
+"""Whoever wants to know at once what happens: browsers, above all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from iotcenter.model import Command, Device, LogLevel, Noun, PresenceState, Value
+
+READINGS_EVERY = 1.0
+"""Seconds between two frames of readings: one message per value would cost browsers 15 times as much."""
+
+
+class LiveReading(Noun, frozen=True, omit_defaults=False):
+    """The newest value of a series."""
+
+    device: str
+    series: str
+    value: Value
+    time: float
+    trend: str | None = None
+
+
+class StoredLine(Noun, frozen=True, omit_defaults=False):
+    """A line of a device's log as it was kept. ``id`` rises with the order of arrival."""
+
+    id: int
+    time: float
+    level: LogLevel
+    text: str
+
+
+class ReadingsEvent(Noun, frozen=True):
+    """All series that changed since the last such event, each with its newest value."""
+
+    readings: tuple[LiveReading, ...]
+
+
+class PresenceEvent(Noun, frozen=True, omit_defaults=False):
+    """A device came, went, or fell behind."""
+
+    device: str
+    state: PresenceState
+    reason: str
+    last_seen: float | None
+
+
+class DeviceEvent(Noun, frozen=True):
+    """A device is new, or offers something else; ``was`` is its former name where it was renamed."""
+
+    device: Device
+    was: str | None = None
+
+
+class RemovedEvent(Noun, frozen=True):
+    """A device is no more."""
+
+    device: str
+
+
+class CommandEvent(Noun, frozen=True):
+    """A command was given, or got on."""
+
+    command: Command
+
+
+class LogEvent(Noun, frozen=True):
+    """A device logged a line."""
+
+    device: str
+    line: StoredLine
+
+
+Event = ReadingsEvent | PresenceEvent | DeviceEvent | RemovedEvent | CommandEvent | LogEvent
+Subscriber = Callable[[Event], None]
+
+
+class Clock(Protocol):
+    """The part of Twisted's ``IReactorTime`` that the center uses."""
+
+    def seconds(self) -> float:
+        """The time now, in Unix seconds."""
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        """Call after ``delay`` seconds."""
+
+
+class Subscribers:
+    """Hands events on. Readings are gathered for a second, and only the newest of each series is told."""
+
+    log = Logger()
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._subscribers: dict[object, Subscriber] = {}
+        self._changed: dict[tuple[str, str], LiveReading] = {}
+        self._flush: Any = None
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber`` with each event from now on. Returns the function that ends it."""
+        key = object()
+        self._subscribers[key] = subscriber
+        return lambda: self._subscribers.pop(key, None) and None
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody. A subscriber that fails is logged; the others are told all the same."""
+        for subscriber in tuple(self._subscribers.values()):
+            try:
+                subscriber(event)
+            except Exception:
+                self.log.failure("A subscriber failed")
+
+    def changed(self, reading: LiveReading) -> None:
+        """A series has a new newest value."""
+        if not self._subscribers:
+            return
+        self._changed[reading.device, reading.series] = reading
+        if self._flush is None:
+            self._flush = self._clock.callLater(READINGS_EVERY, self._publish_readings)
+
+    def stop(self) -> None:
+        """Forget the readings that were not told yet."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+
+    def _publish_readings(self) -> None:
+        self._flush = None
+        readings, self._changed = tuple(self._changed.values()), {}
+        self.publish(ReadingsEvent(readings))
