@@ -1,0 +1,121 @@
+"""What the operator may set: one TOML file, a table for each part and each transport; flags win over it.
+
+Whatever is wrong is said in one line that names the key, what was found and what is allowed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from iotcenter.listening import OFF, BadAddress, endpoint_string
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the text is one line for the operator."""
+
+
+class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[web]``.
+
+    ``http`` is for this machine, or for a reverse proxy on it; ``https`` for everybody. ``certificate`` and ``key`` are
+    the operator's own PEM files; without them the server makes a certificate itself. ``names`` are names by which the
+    server is reached beyond those that the machine knows of, such as a DynDNS name: they stand in the certificate, and
+    the first is used where an address is shown.
+    """
+
+    http: str = "127.0.0.1:8080"
+    https: str = "8443"
+    certificate: str = ""
+    key: str = ""
+    names: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
+
+
+class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[log]``: the lowest level that is written."""
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+
+
+class Config(Struct, frozen=True):
+    """Everything that can be set, checked. ``transports`` holds each transport's own struct under its name."""
+
+    web: WebSettings
+    log: LogSettings
+    transports: dict[str, Struct]
+
+
+_PARTS: dict[str, type[Struct]] = {"web": WebSettings, "log": LogSettings}
+
+
+def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping[str, type[Struct]]) -> Config:
+    """The configuration from ``file`` and ``flags``.
+
+    ``flags`` maps the name of a listener (a transport, ``web`` for HTTP, ``https``) to what it shall listen on.
+    ``transports`` maps each transport's name to the struct of its table. Raises ``ConfigError``.
+    """
+    tables = dict(_read(file)) if file is not None else {}
+    kinds = {**_PARTS, **transports}
+    for name in tables:
+        if name not in kinds:
+            raise ConfigError(f"{file}: unknown key {name}; allowed: {', '.join(sorted(kinds))}")
+    for flag, value in flags.items():
+        table, key = {"web": ("web", "http"), "https": ("web", "https")}.get(flag, (flag, "listen"))
+        tables[table] = {**_table(tables, table, file), key: value}
+    settings = {name: _convert(_table(tables, name, file), kind, name) for name, kind in kinds.items()}
+    web, log = settings.pop("web"), settings.pop("log")
+    assert isinstance(web, WebSettings)
+    assert isinstance(log, LogSettings)
+    _check_listeners(web, settings)
+    if bool(web.certificate) != bool(web.key):
+        raise ConfigError("web.certificate and web.key go together: set both, or neither")
+    return Config(web, log, settings)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def _table(tables: Mapping[str, Any], name: str, file: Path | None) -> dict[str, Any]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file}: {name} is {table!r}; it must be a table: [{name}]")
+    return table
+
+
+def _convert(table: dict[str, Any], kind: type[Struct], name: str) -> Struct:
+    allowed = [field.name for field in msgspec.structs.fields(kind)]
+    for key in table:
+        if key not in allowed:
+            raise ConfigError(f"unknown key {name}.{key}; allowed: {', '.join(allowed)}")
+    for key, value in table.items():
+        try:
+            msgspec.convert({key: value}, kind)
+        except msgspec.ValidationError as error:
+            choices = get_args(get_type_hints(kind)[key])
+            named = bool(choices) and all(isinstance(choice, str) for choice in choices)
+            what = f"allowed: {', '.join(choices)}" if named else str(error).partition(" - at ")[0]
+            raise ConfigError(f"{name}.{key} is {value!r}: {what[:1].lower()}{what[1:]}") from None
+    return msgspec.convert(table, kind)
+
+
+def _check_listeners(web: WebSettings, transports: Mapping[str, Struct]) -> None:
+    listeners = {"web.http": web.http, "web.https": web.https}
+    listeners |= {f"{name}.listen": getattr(settings, "listen", OFF) for name, settings in transports.items()}
+    for key, value in listeners.items():
+        if value == OFF:
+            continue
+        try:
+            endpoint_string(value)
+        except BadAddress as error:
+            raise ConfigError(f"{key}: {error}") from None

@@ -1,0 +1,1 @@
+"""How devices come in: one file for each transport, found as a plugin."""

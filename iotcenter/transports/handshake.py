@@ -1,0 +1,148 @@
+"""The TLS side of the TLS transport: what is shown to devices, and what is made of what they show.
+
+Every fault of a certificate is noted while the handshake runs, and judged when it is complete: a refusal inside the
+handshake would reach the device as "internal error", and one afterwards reaches it in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.x509 import Certificate
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from iotcenter.identity.certificates import device_of, key_of
+from iotcenter.interfaces import Accounts, Authority, Credentials, Refused
+from iotcenter.model import DeviceId
+from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
+
+CERTIFICATE_EXPIRED = 10
+"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
+
+FAULTS = {
+    9: "the certificate is not valid yet: is the clock right?",
+    CERTIFICATE_EXPIRED: "the certificate has expired",
+    18: "the certificate is signed by itself",
+    19: "the certificate comes from another authority",
+    20: "the certificate comes from another authority",
+    21: "the certificate comes from another authority",
+    7: "the certificate's signature is wrong",
+    24: "the certificate was signed by one that may not sign",
+    25: "the certificate was signed by one that may not sign",
+    26: "the certificate is not for a device",
+    32: "the certificate was signed by one that may not sign",
+    79: "the certificate was signed by one that may not sign",
+}
+"""What OpenSSL's verification errors (X509_V_ERR_...) mean for the owner of a device."""
+
+MAX_DEPTH = 2
+"""How many certificates may stand between a device's and the root: none do, and one is there to be named in the
+refusal."""
+
+
+class ServerConnection(SSL.Connection):
+    """The server's side of one TLS connection.
+
+    ``faults`` is what verification found wrong with the peer's certificate: OpenSSL's error and the depth in the chain, 0
+    for the device's own.
+    """
+
+    def __init__(self, context: SSL.Context) -> None:
+        super().__init__(context, None)
+        self.faults: list[tuple[int, int]] = []
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A device whose handshake is complete. One whose certificate has expired may renew it, and do nothing else."""
+
+    device: DeviceId
+    certificate: Certificate
+    expired: bool
+
+    @property
+    def expires(self) -> float:
+        """When its certificate ends, in Unix seconds."""
+        return self.certificate.not_valid_after_utc.timestamp()
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Handshakes:
+    """Makes the server's side of each TLS connection: TLS 1.3, no session tickets, a certificate asked for.
+
+    A context is made anew when the authority has new credentials; connections that stand keep theirs.
+    """
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._shown: Credentials | None = None
+        self._context: SSL.Context | None = None
+
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> ServerConnection:
+        """See ``IOpenSSLServerConnectionCreator``."""
+        credentials = self._authority.server_credentials()
+        if self._context is None or credentials is not self._shown:
+            self._context, self._shown = _context(credentials, self._authority.root), credentials
+        return ServerConnection(self._context)
+
+
+def _context(credentials: Credentials, root: Certificate) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.use_certificate(credentials.chain[0])
+    context.use_privatekey(credentials.key)
+    for certificate in credentials.chain[1:]:
+        context.add_extra_chain_cert(certificate)
+    store = context.get_cert_store()
+    assert store is not None
+    store.add_cert(X509.from_cryptography(root))
+    context.set_verify_depth(MAX_DEPTH)
+    context.set_verify(SSL.VERIFY_PEER, _note)
+    context.set_alpn_select_callback(_choose)
+    return context
+
+
+def _note(connection: SSL.Connection, certificate: object, error: int, depth: int, ok: int) -> bool:
+    if not ok:
+        assert isinstance(connection, ServerConnection)
+        connection.faults.append((error, depth))
+    return True
+
+
+def _choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    for protocol in (ALPN_LINK, ALPN_ENROLL):
+        if protocol in offered:
+            return protocol
+    return SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+def protocol_of(connection: SSL.Connection) -> bytes:
+    """The protocol that both sides agreed on (ALPN), empty where they did not."""
+    return connection.get_alpn_proto_negotiated()
+
+
+def judge(connection: ServerConnection, accounts: Accounts) -> Peer:
+    """Who is at the other end of a completed handshake. Raises ``Refused`` with the reason, for the device and the log.
+
+    The allow-list is looked at here, each time: whatever TLS remembers of earlier connections counts for nothing.
+    """
+    certificate = connection.get_peer_certificate(as_cryptography=True)
+    if certificate is None:
+        raise Refused("the device shows no certificate")
+    expired = (CERTIFICATE_EXPIRED, 0) in connection.faults
+    for error, _ in connection.faults:
+        if error != CERTIFICATE_EXPIRED:
+            raise Refused(FAULTS.get(error, f"the certificate is not valid (OpenSSL error {error})"))
+    device = device_of(certificate)
+    if device is None:
+        raise Refused("the certificate names no device")
+    accounts.check(device, key_of(certificate))
+    return Peer(device, certificate, expired)

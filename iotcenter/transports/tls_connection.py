@@ -1,0 +1,192 @@
+"""One TLS connection: deadlines, frames and backpressure. What is said over it is a conversation's business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from iotcenter.interfaces import Refused
+from iotcenter.model import Message
+from iotcenter.transports.handshake import ServerConnection
+from iotcenter.wire.codec import decode
+from iotcenter.wire.errors import WireError
+from iotcenter.wire.framing import FrameReader, frame
+from iotcenter.wire.messages import Close, CloseCode
+
+if TYPE_CHECKING:
+    from iotcenter.transports.tls import ConnectionFactory
+
+HANDSHAKE_WITHIN = 10.0
+"""Seconds for TLS, counted from the connection: a byte now and then does not buy more."""
+
+FIRST_MESSAGE_WITHIN = 10.0
+"""Seconds from the handshake to the first whole message."""
+
+GOODBYE_WITHIN = 1.0
+"""Seconds that a closing connection has to take its last words: a revoked device does not get to stay by not
+listening."""
+
+FIRST_FRAME = 128 * 1024
+"""The longest first message. A ``Hello`` that offers all it may does not reach it."""
+
+
+class Conversation(Protocol):
+    """What is said over a connection whose handshake is complete."""
+
+    def received(self, message: Any) -> None:
+        """The other end said ``message``. Raises ``WireError`` where it may not, ``Refused`` where it must not."""
+
+    def lost(self, reason: str) -> None:
+        """The connection is gone."""
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class Connection(TwistedProtocol):
+    """The server's end. It is its own transport's producer: while the peer does not read, nothing more is read from
+    it."""
+
+    def __init__(self, factory: ConnectionFactory, begin: Begin, host: str, port: int) -> None:
+        self.service = factory
+        self._begin = begin
+        self.house = factory.house
+        self.host = host
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.reader = FrameReader(FIRST_FRAME)
+        self.reading = True
+        self._conversation: Conversation | None = None
+        self._deadline: Any = None
+        self._stranger = True
+        self._closing = False
+        self._ended = ""
+
+    def connectionMade(self) -> None:
+        """TCP stands; who it is shows later."""
+        self._within(HANDSHAKE_WITHIN, "the TLS handshake took too long")
+        self._transport.registerProducer(self, True)
+
+    def handshakeCompleted(self) -> None:
+        """TLS stands: find out who it is, and what it wants."""
+        self._within(FIRST_MESSAGE_WITHIN, "no first message came in time")
+        try:
+            self._conversation = self._begin(self, self._transport.getHandle())
+        except Refused as refusal:
+            self.refuse(str(refusal))
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: what they complete is handed on, in order."""
+        if self._closing:
+            return
+        try:
+            for body in self.reader.receive(data):
+                if self._conversation is not None:
+                    self._conversation.received(decode(body))
+                if self._closing:
+                    return
+        except WireError as error:
+            self.house.log.debug("Closing {address}", address=self.address)
+            self.service.complain(self.address, str(error))
+            self.end(CloseCode.PROTOCOL, str(error))
+        except Refused as refusal:
+            self.refuse(str(refusal))
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
+        """The connection is gone."""
+        self._cancel_deadline()
+        self._introduced()
+        self.service.gone(self)
+        if self._conversation is None and not self._closing:
+            self.service.complain(self.address, f"the TLS handshake failed: {_words(reason)}")
+        conversation, self._conversation = self._conversation, None
+        self._closing = True
+        if conversation is not None:
+            conversation.lost(self._ended or _words(reason))
+
+    def introduce(self, limit: int) -> None:
+        """The peer has shown who it is, and what it wants: no deadline any more, and frames of up to ``limit``
+        bytes."""
+        self._cancel_deadline()
+        self._introduced()
+        self.reader.limit = limit
+
+    def send(self, message: Message) -> None:
+        """Send ``message``, unless the connection is closing."""
+        if not self._closing:
+            self._transport.write(frame(message))
+
+    def refuse(self, reason: str, code: CloseCode = CloseCode.REFUSED) -> None:
+        """Turn the peer away, in words that it gets and the log keeps."""
+        self.service.complain(self.address, f"refused: {reason}")
+        self.end(code, reason)
+
+    def end(self, code: CloseCode | str, reason: str) -> None:
+        """Say why, and close. What still comes in is ignored."""
+        if self._closing:
+            return
+        self.send(Close(CloseCode(code), reason[:1000]))
+        self._closing = True
+        self._ended = reason
+        self._cancel_deadline()
+        self._deadline = self.house.reactor.callLater(GOODBYE_WITHIN, self._abort)
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+
+    def drop(self, reason: str) -> None:
+        """End the connection without a word: nobody is there to hear it."""
+        self._closing = True
+        self._ended = reason
+        self._abort()
+
+    def pauseProducing(self) -> None:
+        """The peer does not read what it gets: read no more from it."""
+        self.reading = False
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The peer reads again."""
+        self.reading = True
+        self._transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection goes; ``connectionLost`` follows."""
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+    def _within(self, seconds: float, otherwise: str) -> None:
+        self._cancel_deadline()
+        self._deadline = self.house.reactor.callLater(seconds, self._too_late, otherwise)
+
+    def _too_late(self, what: str) -> None:
+        self._deadline = None
+        self.service.complain(self.address, what)
+        self.drop(what)
+
+    def _abort(self) -> None:
+        self._cancel_deadline()
+        self._transport.abortConnection()
+
+    def _cancel_deadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+
+    def _introduced(self) -> None:
+        if self._stranger:
+            self._stranger = False
+            self.service.introduced(self.host)
+
+
+def _words(reason: Failure) -> str:
+    """Why a connection ended, without a class name or a traceback."""
+    text = reason.getErrorMessage()
+    return text.rstrip(".") or type(reason.value).__name__
+
+
+Begin = Callable[[Connection, ServerConnection], Conversation]
+"""Chooses the conversation for a connection whose handshake is complete. Raises ``Refused``."""
