@@ -125,8 +125,8 @@ class ITransport(IPlugin):
         "What it is called in the configuration, on the command line and on the pages: a lower-case word."
     )
     settings: type[Struct] = Attribute(
-        "The struct of its table in the configuration. Its field ``listen`` (a string, with a default) is what the flag "
-        "--NAME sets: PORT, HOST:PORT, a Twisted endpoint string, or 'off'."
+        "The struct of its table in the configuration. Its field 'listen' (a string, with a default) is what the flag"
+        " --NAME sets: PORT, HOST:PORT, a Twisted endpoint string, or 'off'."
     )
 
     def makeService(settings: Struct, house: House) -> IService:

@@ -35,7 +35,9 @@ def log_observer(directory: Path, level: str) -> ILogObserver:
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = LogFile("server.log", str(directory), rotateLength=MAX_FILE, maxRotatedFiles=KEEP_FILES, defaultMode=0o600)
-    to_file = FilteringLogObserver(textFileLogObserver(cast(IO[Any], file)), [LogLevelFilterPredicate(LogLevel.levelWithName(level))])
+    to_file = FilteringLogObserver(
+        textFileLogObserver(cast(IO[Any], file)), [LogLevelFilterPredicate(LogLevel.levelWithName(level))]
+    )
     to_terminal = FilteringLogObserver(cast(ILogObserver, _in_brief), [LogLevelFilterPredicate(LogLevel.warn)])
     return LogPublisher(to_file, to_terminal)
 

@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 from iotcenter.center.devices import Devices
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand
 from iotcenter.center.known import KnownDevice
-from iotcenter.center.owned import owned
 from iotcenter.center.pending import PendingCommand
 from iotcenter.center.records import CommandRecords
 from iotcenter.center.subscribers import Clock, CommandEvent, Subscribers
+from iotcenter.finishing import finishing
 from iotcenter.model import ArgumentType, Command, CommandOffer, CommandState
 from iotcenter.storage.store import Store
 from iotcenter.wire import messages
@@ -97,7 +97,7 @@ class Commands:
         if len(self._of(known)) >= MAX_PENDING:
             raise TooManyCommands(f"{MAX_PENDING} commands wait for {device} already")
         lifetime, timeout = min(max(lifetime, 0.0), MAX_LIFETIME), min(max(timeout, 0.0), MAX_TIMEOUT)
-        return await owned(self._give(known, offer, checked, actor, timeout, lifetime))
+        return await self._give(known, offer, checked, actor, timeout, lifetime)
 
     async def get(self, id: int) -> Command:
         """The command with that number. Raises ``UnknownCommand``."""
@@ -150,6 +150,7 @@ class Commands:
         else:
             self._done(pending, message.result)
 
+    @finishing
     async def _give(
         self, known: KnownDevice, offer: CommandOffer, args: dict[str, Any], actor: str, timeout: float, lifetime: float
     ) -> Command:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
+from iotcenter.finishing import finishing
 from iotcenter.identity.authority import Authority
 from iotcenter.identity.certificates import key_of_request
 from iotcenter.identity.digest import digest_of
 from iotcenter.identity.enrollment import EnrollmentState, require_device_name, state_of
-from iotcenter.identity.finishing import finishing
 from iotcenter.identity.throttle import Throttle
 from iotcenter.identity.watchers import Barred, Watchers
 from iotcenter.interfaces import Refused

@@ -8,8 +8,8 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from iotcenter.finishing import finishing
 from iotcenter.identity.errors import Overloaded, Unfit
-from iotcenter.identity.finishing import finishing
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.throttle import Throttle, network_of
 from iotcenter.model import Role, User

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
@@ -16,13 +15,15 @@ from iotcenter.model import Role
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable
 from iotcenter.storage.sql import (
+    Row,
     change,
+    find,
+    find_all,
     milliseconds,
     milliseconds_or_null,
     seconds,
     seconds_or_none,
     select,
-    select_one,
 )
 
 USER_COLUMNS = "user.name, user.role, user.password_hash, user.created, user.time_zone"
@@ -66,8 +67,8 @@ SETUP = "setup"
 """The kind of the secret in the setup link."""
 
 SESSIONS_OF_A_USER = 100
-"""How many sessions one user may have: far more than browsers. The one unused for longest makes room, so that signing in
-again and again fills no disk."""
+"""How many sessions one user may have: far more than browsers. The one that was unused for longest makes room, so that
+signing in again and again fills no disk."""
 
 
 class UserRow(Struct, frozen=True):
@@ -119,7 +120,7 @@ class Accounts:
 
     def users(self) -> Deferred[tuple[UserRow, ...]]:
         """Everybody, by name."""
-        return self._database.read(lambda connection: tuple(_user(row) for row in select(connection, USERS)))
+        return self._database.read(lambda connection: find_all(connection, _user, USERS))
 
     def user(self, name: str) -> Deferred[UserRow | None]:
         """The user of that name, if there is one."""
@@ -127,7 +128,7 @@ class Accounts:
 
     def count_users(self) -> Deferred[int]:
         """How many users there are; none means that the server is not set up yet."""
-        return self._database.read(lambda connection: int(select(connection, COUNT_USERS)[0][0]))
+        return self._database.read(_count_users)
 
     def add_user(self, user: UserRow) -> Deferred[None]:
         """Let somebody sign in. Fails with ``NameTaken``."""
@@ -155,7 +156,7 @@ class Accounts:
 
     def session(self, digest: bytes) -> Deferred[SessionRow | None]:
         """The session with that secret, if there is one; whether it still counts is for the caller to say."""
-        return self._database.read(partial(_find_session, digest=digest))
+        return self._database.read(lambda connection: find(connection, _session, SESSION, digest))
 
     def use_session(self, digest: bytes, time: float) -> Deferred[int]:
         """Remember that a session was used."""
@@ -180,11 +181,11 @@ class Accounts:
 
     def token(self, digest: bytes) -> Deferred[TokenRow | None]:
         """The token with that secret, if there is one; whether it still counts is for the caller to say."""
-        return self._database.read(partial(_find_token, digest=digest))
+        return self._database.read(lambda connection: find(connection, _token, TOKEN, digest))
 
     def tokens(self) -> Deferred[tuple[TokenRow, ...]]:
         """Every token, by name."""
-        return self._database.read(lambda connection: tuple(_token(row) for row in select(connection, TOKENS)))
+        return self._database.read(lambda connection: find_all(connection, _token, TOKENS))
 
     def use_token(self, digest: bytes, time: float) -> Deferred[int]:
         """Remember that a token was used."""
@@ -201,26 +202,35 @@ class Accounts:
 
     def secret(self, kind: str) -> Deferred[SecretRow | None]:
         """The secret of that kind, if there is one; whether it still counts is for the caller to say."""
-        return self._database.read(partial(_find_secret, kind=kind))
+        return self._database.read(lambda connection: find(connection, _secret, SECRET, kind))
 
     def redeem_setup(self, digest: bytes, now: float, user: UserRow) -> Deferred[None]:
-        """Spend the setup link's secret on ``user``, both or neither. Fails with ``NotRedeemable`` or ``NameTaken``."""
+        """Spend the setup link's secret on ``user``, the first of all: both or neither. Fails with
+        ``NotRedeemable``."""
         return self._database.write(partial(_redeem_setup, digest=digest, now=now, user=user))
 
 
-def _user(row: tuple[Any, ...]) -> UserRow:
+def _user(row: Row) -> UserRow:
     name, role, password_hash, created, time_zone = row
     return UserRow(name, Role(role), password_hash, seconds(created), time_zone)
 
 
-def _token(row: tuple[Any, ...]) -> TokenRow:
+def _session(row: Row) -> SessionRow:
+    return SessionRow(_user(row[:5]), *map(seconds, row[5:]))
+
+
+def _token(row: Row) -> TokenRow:
     name, role, created, expires, last_used = row
     return TokenRow(name, Role(role), seconds(created), seconds_or_none(expires), seconds_or_none(last_used))
 
 
+def _secret(row: Row) -> SecretRow:
+    kind, digest, created, expires = row
+    return SecretRow(kind, digest, seconds(created), seconds(expires))
+
+
 def _find_user(connection: sqlite3.Connection, name: str) -> UserRow | None:
-    row = select_one(connection, USER, name)
-    return None if row is None else _user(row)
+    return find(connection, _user, USER, name)
 
 
 def _add_user(connection: sqlite3.Connection, user: UserRow) -> None:
@@ -229,6 +239,11 @@ def _add_user(connection: sqlite3.Connection, user: UserRow) -> None:
     change(
         connection, ADD_USER, user.name, user.role.value, user.password_hash, milliseconds(user.created), user.time_zone
     )
+
+
+def _count_users(connection: sqlite3.Connection) -> int:
+    [(count,)] = select(connection, COUNT_USERS)
+    return int(count)
 
 
 def _update_user(connection: sqlite3.Connection, statement: str, value: str, name: str) -> None:
@@ -263,21 +278,11 @@ def _add_session(connection: sqlite3.Connection, digest: bytes, user: str, creat
     change(connection, DROP_OLD_SESSIONS, user, SESSIONS_OF_A_USER)
 
 
-def _find_session(connection: sqlite3.Connection, digest: bytes) -> SessionRow | None:
-    row = select_one(connection, SESSION, digest)
-    return None if row is None else SessionRow(_user(row[:5]), *map(seconds, row[5:]))
-
-
 def _add_token(connection: sqlite3.Connection, digest: bytes, token: TokenRow) -> None:
-    if select_one(connection, TOKEN_NAMED, token.name) is not None:
+    if find(connection, _token, TOKEN_NAMED, token.name) is not None:
         raise NameTaken(f"There is already a token named {token.name}.")
     expires = milliseconds_or_null(token.expires)
     change(connection, ADD_TOKEN, token.name, digest, token.role.value, milliseconds(token.created), expires)
-
-
-def _find_token(connection: sqlite3.Connection, digest: bytes) -> TokenRow | None:
-    row = select_one(connection, TOKEN, digest)
-    return None if row is None else _token(row)
 
 
 def _remove_token(connection: sqlite3.Connection, name: str) -> None:
@@ -285,12 +290,9 @@ def _remove_token(connection: sqlite3.Connection, name: str) -> None:
         raise NotFound(f"There is no token named {name}.")
 
 
-def _find_secret(connection: sqlite3.Connection, kind: str) -> SecretRow | None:
-    row = select_one(connection, SECRET, kind)
-    return None if row is None else SecretRow(row[0], row[1], seconds(row[2]), seconds(row[3]))
-
-
 def _redeem_setup(connection: sqlite3.Connection, digest: bytes, now: float, user: UserRow) -> None:
     if change(connection, TAKE_SECRET, SETUP, digest, milliseconds(now)) == 0:
+        raise NotRedeemable
+    if _count_users(connection) > 0:
         raise NotRedeemable
     _add_user(connection, user)

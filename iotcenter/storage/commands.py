@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 
 from iotcenter.model import CommandState, DeviceId
 from iotcenter.storage.database import Database
-from iotcenter.storage.devices import device_row
+from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import NotFound
-from iotcenter.storage.sql import change, milliseconds, seconds, select, select_one
+from iotcenter.storage.sql import Row, change, find, find_all, milliseconds, seconds, select
 
 COLUMNS = "id, device, name, args, actor, created, changed, expires, state, result, error"
 PENDING = "state IN ('queued', 'sent', 'received')"
@@ -96,11 +96,11 @@ class Commands:
         return self._rows(ALL_PENDING) if device is None else self._rows(PENDING_OF_DEVICE, device)
 
     def _rows(self, query: str, *parameters: Any) -> Deferred[tuple[CommandRow, ...]]:
-        return self._database.read(lambda connection: tuple(map(_row, select(connection, query, *parameters))))
+        return self._database.read(lambda connection: find_all(connection, _command, query, *parameters))
 
 
 def _add(connection: sqlite3.Connection, device: DeviceId, values: tuple[Any, ...]) -> int:
-    device_row(connection, device)
+    check_device(connection, device)
     [(command,)] = select(connection, ADD, device, *values)
     change(connection, PRUNE, device, KEPT)
     return int(command)
@@ -112,13 +112,13 @@ def _update(connection: sqlite3.Connection, values: tuple[Any, ...]) -> None:
 
 
 def _get(connection: sqlite3.Connection, command: int) -> CommandRow:
-    row = select_one(connection, BY_ID, command)
+    row = find(connection, _command, BY_ID, command)
     if row is None:
         raise NotFound("There is no such command.")
-    return _row(row)
+    return row
 
 
-def _row(columns: tuple[Any, ...]) -> CommandRow:
-    number, device, name, args, actor, created, changed, expires, state, result, error = columns
+def _command(row: Row) -> CommandRow:
+    number, device, name, args, actor, created, changed, expires, state, result, error = row
     times = seconds(created), seconds(changed), seconds(expires)
     return CommandRow(number, device, name, args, actor, *times, CommandState(state), result, error)

@@ -27,7 +27,7 @@ class Job:
         """On the writer's thread, in a savepoint of its own: what this raises undoes this job alone."""
 
     def ended(self, error: Exception | None) -> None:
-        """On the writer's thread, before the next commit begins: all of it is on disk, or ``error`` says why nothing is."""
+        """On the writer's thread, before the next commit begins: it is on disk, or ``error`` says why it is not."""
 
     def tell(self, error: Exception | None) -> None:
         """On the reactor's thread: as ``ended``, for those who wait. It does not raise."""
@@ -54,7 +54,7 @@ class WriteJob(Job, Generic[T]):
 def commit(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Exception | None]:
     """Run ``jobs`` in one transaction. Returns what each failed with, None for those that are on disk now.
 
-    Raises ``sqlite3.Error`` where the whole commit failed. Close the connection then: what it believes cannot be trusted.
+    Raises ``sqlite3.Error`` where all of it failed. Close the connection then: what it believes cannot be trusted.
     """
     connection.execute("BEGIN IMMEDIATE")
     errors = [_run(connection, job) for job in jobs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from iotcenter.storage.errors import NotWritable, driver_errors_in_words
 from iotcenter.storage.migrations import migrate
 
 LOCK_WAIT = 5.0
-"""Seconds to wait for another program (someone's ``sqlite3`` shell) to let go of the database. Meanwhile reports gather,
-up to their bound; then they are answered with "busy"."""
+"""Seconds to wait for another program, such as someone's ``sqlite3`` shell, to let go of the database. Meanwhile
+reports gather, up to their bound; then they are answered with "busy"."""
 
 WAL_PAGES = 4000
 """Pages in the write-ahead log before they are copied into the database, some 16 MB: the pages that change with
@@ -33,7 +34,8 @@ def prepare(path: Path) -> None:
     with driver_errors_in_words():
         connection = sqlite3.connect(path, timeout=LOCK_WAIT, isolation_level=None)
         try:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table is made
+            if path.stat().st_size == 0:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # it cannot be changed once there are tables
             connection.execute("PRAGMA journal_mode = WAL")
             as_writer(connection)
             migrate(connection)
@@ -51,7 +53,7 @@ def readers(path: Path, reactor: Any) -> ConnectionPool:
     return _pool(path, reactor, 2, as_reader)
 
 
-def _pool(path: Path, reactor: Any, size: int, opened: Any) -> ConnectionPool:
+def _pool(path: Path, reactor: Any, size: int, opened: Callable[[sqlite3.Connection], None]) -> ConnectionPool:
     # check_same_thread: the pool closes its connections from the reactor's thread, when its own threads have ended.
     # isolation_level: transactions begin and end where we say so, and nowhere else.
     return ConnectionPool(
@@ -68,6 +70,7 @@ def _pool(path: Path, reactor: Any, size: int, opened: Any) -> ConnectionPool:
 
 
 def as_writer(connection: sqlite3.Connection) -> None:
+    """Make ``connection`` the one that writes."""
     connection.execute("PRAGMA synchronous = FULL")  # a commit returns when it is on disk: that is what we acknowledge
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -76,4 +79,5 @@ def as_writer(connection: sqlite3.Connection) -> None:
 
 
 def as_reader(connection: sqlite3.Connection) -> None:
+    """Make ``connection`` one that only reads."""
     connection.execute("PRAGMA query_only = ON")

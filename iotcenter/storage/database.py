@@ -48,7 +48,10 @@ class Database:
         """Why the last commit failed; None while all is well."""
 
     def open(self) -> None:
-        """Make the database or bring it up to date. It blocks: do it before anything listens. Raises ``StorageError``."""
+        """Make the database or bring it up to date. It blocks: to be done before anything listens.
+
+        Raises ``StorageError``.
+        """
         connections.prepare(self._path)
         self._writer = connections.writer(self._path, self._reactor)
         self._readers = connections.readers(self._path, self._reactor)
@@ -90,7 +93,10 @@ class Database:
         return job.deferred
 
     def join(self, job: Job) -> None:
-        """Let ``job`` take part in the next commit; it begins when the present one ends. Raises ``Busy`` or ``Closed``."""
+        """Let ``job`` take part in the next commit, which begins when the present one ends.
+
+        Raises ``Busy`` or ``Closed``.
+        """
         if not self._open:
             raise Closed
         if len(self._gathering) >= MOST_WAITING:
@@ -153,8 +159,8 @@ def _commit(pool: ConnectionPool, jobs: list[Job]) -> list[Exception | None]:
     """On the writer's thread: do ``jobs``, and let them know. An error of the commit is every job's error."""
     try:
         errors = _commit_or_reopen(pool, jobs)
-    except sqlite3.Error as failure:
-        errors = [in_words(failure)] * len(jobs)
+    except Exception as failure:
+        errors = [in_words(failure) if isinstance(failure, sqlite3.Error) else failure] * len(jobs)
     for job, error in zip(jobs, errors, strict=True):
         job.ended(error)
     return errors

@@ -13,19 +13,22 @@ from iotcenter.model import CommandOffer, DeviceId, Series
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import NameTaken, NotFound
 from iotcenter.storage.sql import (
+    Row,
     change,
+    find,
+    find_all,
     milliseconds,
     milliseconds_or_null,
     seconds,
     seconds_or_none,
     select,
-    select_one,
 )
 
 COLUMNS = "id, name, transport, created, revoked, key, certificate_expires, last_seen, address, agent, offer"
 ALL = f"SELECT {COLUMNS} FROM device ORDER BY name"
 BY_ID = f"SELECT {COLUMNS} FROM device WHERE id = ?"
 BY_NAME = f"SELECT {COLUMNS} FROM device WHERE name = ?"
+IS_THERE = "SELECT 1 FROM device WHERE id = ?"
 ADD = "INSERT INTO device (id, name, transport, created, key, certificate_expires) VALUES (?, ?, ?, ?, ?, ?)"
 RENAME = "UPDATE device SET name = ? WHERE id = ?"
 REVOKE = "UPDATE device SET revoked = 1 WHERE id = ?"
@@ -69,14 +72,14 @@ class DeviceRow(msgspec.Struct, frozen=True):
 
 
 class Devices:
-    """The table of devices. What cannot be done fails with a ``StorageError``; ``NotFound`` where there is no such device."""
+    """The table of devices. All that is about one device fails with ``NotFound`` where there is none of that id."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> Deferred[tuple[DeviceRow, ...]]:
         """Every device, by name."""
-        return self._database.read(lambda connection: tuple(map(_row, select(connection, ALL))))
+        return self._database.read(lambda connection: find_all(connection, _device, ALL))
 
     def get(self, device: DeviceId) -> Deferred[DeviceRow]:
         """The device with that id."""
@@ -105,10 +108,12 @@ class Devices:
 
     def set_key(self, device: DeviceId, key: bytes, certificate_expires: float) -> Deferred[None]:
         """Know the device by ``key`` from now on, and by no other; it may come in again if it was revoked."""
-        return self._update(device, SET_KEY, key, milliseconds(certificate_expires))
+        return self._database.write(
+            partial(set_device_key, device=device, key=key, certificate_expires=certificate_expires)
+        )
 
     def renewed(self, device: DeviceId, key: bytes, certificate_expires: float) -> Deferred[None]:
-        """Note a new certificate for ``key``. Fails with ``NotFound`` where the device may not come in with that any more."""
+        """Note a new certificate for ``key``. Fails with ``NotFound`` where that does not let the device in by now."""
         return self._database.write(partial(_renewed, device=device, key=key, expires=certificate_expires))
 
     def seen(self, device: DeviceId, time: float, address: str) -> Deferred[None]:
@@ -127,8 +132,8 @@ class Devices:
         Bar it first: a device that reports while it is removed keeps this going. Where the server dies meanwhile, the
         device is still there with fewer readings, and can be removed again.
         """
-        some = partial(_remove_readings, device=device)
-        while await self._database.write(some):
+        remove_some = partial(_remove_readings, device=device)
+        while await self._database.write(remove_some):
             pass
         await self._update(device, REMOVE)
 
@@ -136,18 +141,23 @@ class Devices:
         return self._database.write(partial(_update, statement=statement, values=(*values, device)))
 
 
+def check_device(connection: sqlite3.Connection, device: DeviceId) -> None:
+    """Raise ``NotFound`` where there is no such device; for other tables' transactions."""
+    if not select(connection, IS_THERE, device):
+        raise NotFound("There is no such device.")
+
+
 def device_row(connection: sqlite3.Connection, device: DeviceId) -> DeviceRow:
     """The device with that id; for other tables' transactions. Raises ``NotFound``."""
-    found = select_one(connection, BY_ID, device)
-    if found is None:
+    row = find(connection, _device, BY_ID, device)
+    if row is None:
         raise NotFound("There is no such device.")
-    return _row(found)
+    return row
 
 
 def device_named(connection: sqlite3.Connection, name: str) -> DeviceRow | None:
     """The device with that name, if there is one; for other tables' transactions."""
-    found = select_one(connection, BY_NAME, name)
-    return None if found is None else _row(found)
+    return find(connection, _device, BY_NAME, name)
 
 
 def add_device(connection: sqlite3.Connection, row: DeviceRow) -> DeviceRow:
@@ -185,8 +195,8 @@ def _update(connection: sqlite3.Connection, statement: str, values: tuple[Any, .
         raise NotFound("There is no such device.")
 
 
-def _row(columns: tuple[Any, ...]) -> DeviceRow:
-    device, name, transport, created, revoked, key, expires, last_seen, address, agent, packed = columns
+def _device(row: Row) -> DeviceRow:
+    device, name, transport, created, revoked, key, expires, last_seen, address, agent, packed = row
     offer = _offer(packed)
     return DeviceRow(
         id=device,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
@@ -13,7 +12,7 @@ from iotcenter.model import DeviceId
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import DeviceRow, add_device, device_named, device_row, set_device_key
 from iotcenter.storage.errors import NotFound, NotRedeemable
-from iotcenter.storage.sql import change, milliseconds, seconds, seconds_or_none, select, select_one
+from iotcenter.storage.sql import Row, change, find, find_all, milliseconds, seconds, seconds_or_none, select
 
 COLUMNS = "id, name, device, actor, created, expires, used"
 ADD = "INSERT INTO enrollment (hash, name, device, actor, created, expires) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
@@ -24,7 +23,7 @@ WITHDRAW = "DELETE FROM enrollment WHERE id = ? AND used IS NULL"
 FORGET = "DELETE FROM enrollment WHERE coalesce(used, expires) <= ?"
 
 REMEMBERED = 30 * 86400
-"""How long a token is remembered after its end, in seconds: who pastes it late is told that it was used or has expired."""
+"""Seconds for which a token is remembered after its end: who pastes it late is told that it was used or has expired."""
 
 
 class EnrollmentRow(Struct, frozen=True):
@@ -61,9 +60,7 @@ class Enrollments:
 
     def open(self, now: float) -> Deferred[tuple[EnrollmentRow, ...]]:
         """The tokens that can still be used, oldest first."""
-        return self._database.read(
-            lambda connection: tuple(_row(row) for row in select(connection, OPEN, milliseconds(now)))
-        )
+        return self._database.read(lambda connection: find_all(connection, _enrollment, OPEN, milliseconds(now)))
 
     def withdraw(self, enrollment: int) -> Deferred[None]:
         """Forget a token that was not used. Fails with ``NotFound``."""
@@ -91,8 +88,8 @@ class Enrollments:
         )
 
 
-def _row(columns: tuple[Any, ...]) -> EnrollmentRow:
-    number, name, device, actor, created, expires, used = columns
+def _enrollment(row: Row) -> EnrollmentRow:
+    number, name, device, actor, created, expires, used = row
     return EnrollmentRow(number, name, device, actor, seconds(created), seconds(expires), seconds_or_none(used))
 
 
@@ -107,8 +104,7 @@ def _add(
 
 
 def _find(connection: sqlite3.Connection, digest: bytes) -> EnrollmentRow | None:
-    row = select_one(connection, BY_HASH, digest)
-    return None if row is None else _row(row)
+    return find(connection, _enrollment, BY_HASH, digest)
 
 
 def _withdraw(connection: sqlite3.Connection, enrollment: int) -> None:

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from iotcenter.model import DeviceId, Value
 from iotcenter.storage.errors import TooMuch
-from iotcenter.storage.sql import milliseconds, seconds, select, select_one
+from iotcenter.storage.sql import Row, milliseconds, seconds, select
 
 SERIES = "SELECT name FROM series WHERE device = ? ORDER BY name"
 SERIES_NUMBER = "SELECT id FROM series WHERE device = ? AND name = ?"
 LATEST = """
+    -- CROSS: from each series to its newest reading, and never through all readings.
     SELECT s.device, s.name, r.value, r.time FROM series s CROSS JOIN reading r ON r.series = s.id
     AND (r.time, r.boot, r.sequence) = (
         SELECT time, boot, sequence FROM reading WHERE series = s.id
@@ -96,12 +97,20 @@ def latest(connection: sqlite3.Connection) -> dict[DeviceId, dict[str, tuple[Val
 
 
 def query(
-    connection: sqlite3.Connection, device: DeviceId, name: str, start: float, end: float, step: float, limit: int
+    connection: sqlite3.Connection,
+    device: DeviceId,
+    name: str,
+    start: float,
+    end: float,
+    step: float,
+    limit: int | None,
 ) -> Columns:
     """Readings from ``start`` up to ``end``: raw, or by the multiples of ``step`` since 1970 in which they fall.
 
-    Raises ``TooMuch`` where the answer would have over ``limit`` rows.
+    Raises ``TooMuch`` where the answer would be longer than ``limit``, which cannot raise the bounds above.
     """
+    most = MOST_READINGS if step <= 0 else MOST_BUCKETS
+    limit = most if limit is None else min(limit, most)
     number = _number(connection, device, name)
     bounds = milliseconds(start), milliseconds(end)
     if step <= 0:
@@ -126,8 +135,8 @@ def page(
 
 def _number(connection: sqlite3.Connection, device: DeviceId, name: str) -> int:
     """The number of a series; one that no series has, where the device never reported it."""
-    row = select_one(connection, SERIES_NUMBER, device, name)
-    return 0 if row is None else int(row[0])
+    [(number,)] = select(connection, SERIES_NUMBER, device, name) or [(0,)]
+    return int(number)
 
 
 def _too_much(connection: sqlite3.Connection, number: int, bounds: tuple[int, int], limit: int) -> TooMuch:
@@ -137,11 +146,11 @@ def _too_much(connection: sqlite3.Connection, number: int, bounds: tuple[int, in
     return TooMuch(f"That is more than {limit} rows: ask for a shorter time, or with a step of {step} seconds.", step)
 
 
-def _raw(rows: list[tuple[Any, ...]]) -> RawColumns:
+def _raw(rows: list[Row]) -> RawColumns:
     return RawColumns([seconds(time) for time, _ in rows], [_value(stored) for _, stored in rows])
 
 
-def _buckets(rows: list[tuple[Any, ...]]) -> BucketColumns:
+def _buckets(rows: list[Row]) -> BucketColumns:
     times, counts, lows, highs, means, lasts = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [], [], [])
     return BucketColumns(
         t=[seconds(time) for time in times],

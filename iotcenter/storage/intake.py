@@ -16,7 +16,7 @@ from iotcenter.model import DeviceId, Reading, Value, is_series_name
 from iotcenter.storage.errors import NotFound, StorageError
 from iotcenter.storage.fitting import Unfit, fit
 from iotcenter.storage.progress import Progress, Range, unpacked
-from iotcenter.storage.sql import change, insert, milliseconds, select, select_one
+from iotcenter.storage.sql import change, find, insert, milliseconds, select
 from iotcenter.storage.times import LATE, shift_of
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.messages import Refusal, Report
@@ -43,7 +43,7 @@ MOST_SERIES = 512
 """Series of one device: twice what one Hello offers. A device that makes names up would fill the disk with them."""
 
 BOOTS_KEPT = 1000
-"""Boots of a device of which is known what came, the last that reported: one that restarts all the time fills no disk."""
+"""Boots of a device of which it is known what came, the last that reported: restarting all the time fills no disk."""
 
 BOOTS_AT_HAND = 4
 """Boots of a device that are kept in memory: the present one, and those from which a spool is being emptied."""
@@ -171,11 +171,10 @@ class _Batch:
         return fresh
 
     def _load_progress(self, known: Known, boot: int) -> Progress:
-        row = select_one(self._connection, PROGRESS, known.device, boot)
-        if row is not None:
-            return unpacked(*row)
-        self._new_boots.add(known.device)
-        return Progress()
+        progress = find(self._connection, unpacked, PROGRESS, known.device, boot)
+        if progress is None:
+            self._new_boots.add(known.device)
+        return progress or Progress()
 
     def _add(self, known: Known, boot: int, sequence: int, reading: Reading) -> Reading:
         series = known.series.get(reading.name) or self._add_series(known, reading.name)

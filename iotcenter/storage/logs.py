@@ -5,15 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
 from iotcenter.model import DeviceId, LogLevel, LogLine
 from iotcenter.storage.database import Database
-from iotcenter.storage.devices import device_row
-from iotcenter.storage.sql import milliseconds, seconds, select
+from iotcenter.storage.devices import check_device
+from iotcenter.storage.sql import Row, find_all, milliseconds, seconds, select
 from iotcenter.storage.times import fault, place
 
 NEWEST = "SELECT coalesce(max(id), 0) FROM log WHERE device = ?"
@@ -67,13 +66,13 @@ class Logs:
         """The newest ``limit`` lines at ``level`` or graver, their ids between those given; the newest first."""
         bounds = after or 0, LAST_ID if before is None else before
         parameters = (device, *bounds, level.rank, min(limit, MOST_LINES))
-        return self._database.read(lambda connection: tuple(map(_line, select(connection, RECENT, *parameters))))
+        return self._database.read(lambda connection: find_all(connection, _line, RECENT, *parameters))
 
 
 def _append(
     connection: sqlite3.Connection, device: DeviceId, lines: Sequence[LogLine], received: float
 ) -> tuple[StoredLine, ...]:
-    device_row(connection, device)
+    check_device(connection, device)
     [(newest,)] = select(connection, NEWEST, device)
     stored = tuple(_stored(newest + 1 + index, line, received) for index, line in enumerate(lines))
     rows = [(device, line.id, milliseconds(line.time), line.level.rank, line.text) for line in stored]
@@ -87,6 +86,6 @@ def _stored(number: int, line: LogLine, received: float) -> StoredLine:
     return StoredLine(number, received if fault(time, received) else time, line.level, line.text)
 
 
-def _line(row: tuple[Any, ...]) -> StoredLine:
+def _line(row: Row) -> StoredLine:
     number, time, level, text = row
     return StoredLine(number, seconds(time), LEVELS[level], text)

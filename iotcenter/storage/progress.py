@@ -8,9 +8,9 @@ Range = tuple[int, int]
 """Sequence numbers from the first to the last, both included."""
 
 MOST_GAPS = 64
-"""Gaps that are remembered for one boot. Devices send in order, so a gap is what a full spool threw away, and stays; the
-few that are filled are the newest. Where there are more, the lowest is closed: what would still come for it counts as a
-repetition."""
+"""Gaps that are remembered for one boot. Devices send in order, so a gap is what a full spool threw away, and stays;
+the few that are filled are the newest. Where there are more, the lowest is closed: what would still come for it would
+count as a repetition."""
 
 _ranges = msgspec.msgpack.Decoder(tuple[Range, ...])
 
@@ -34,8 +34,9 @@ class Progress(msgspec.Struct, frozen=True):
         return msgspec.msgpack.encode(self.gaps)
 
 
-def unpacked(high: int, packed_gaps: bytes) -> Progress:
-    """The progress that was kept as ``high`` and ``packed_gaps``."""
+def unpacked(kept: tuple[int, bytes]) -> Progress:
+    """The progress of which the high-water mark and the packed gaps were kept."""
+    high, packed_gaps = kept
     return Progress(high, _ranges.decode(packed_gaps))
 
 

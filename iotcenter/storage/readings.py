@@ -14,9 +14,9 @@ from iotcenter.model import Account, DeviceId, Value
 from iotcenter.storage import history
 from iotcenter.storage.commit import Job
 from iotcenter.storage.database import Database
-from iotcenter.storage.devices import device_row
+from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import Busy, StorageError
-from iotcenter.storage.history import MOST_BUCKETS, MOST_READINGS, Columns, Key, Page
+from iotcenter.storage.history import Columns, Key, Page
 from iotcenter.storage.intake import Intake, Outcome, Waiting
 from iotcenter.storage.sql import change, select
 from iotcenter.wire.codec import DamagedReport
@@ -69,7 +69,11 @@ class Readings:
         return self._database.write(partial(_set_lost, device=device, lost=lost))
 
     def accounts(self) -> Deferred[dict[DeviceId, Account]]:
-        """What became of the readings of each device that ever sent any."""
+        """What became of the readings of each device that ever sent any.
+
+        ``received`` were stored, ``late`` of them over a minute after they were measured; ``duplicates`` came again
+        and changed nothing; ``lost`` is what the device says that it had to throw away. What was refused is in none.
+        """
         return self._database.read(_accounts)
 
     def series(self, device: DeviceId) -> Deferred[tuple[str, ...]]:
@@ -87,9 +91,9 @@ class Readings:
 
         Fails with ``TooMuch`` where the answer would be longer than ``limit``, which lowers storage's own bound.
         """
-        bound = MOST_READINGS if step <= 0 else MOST_BUCKETS
-        rows = bound if limit is None else min(limit, bound)
-        return self._database.read(lambda connection: history.query(connection, device, series, start, end, step, rows))
+        return self._database.read(
+            lambda connection: history.query(connection, device, series, start, end, step, limit)
+        )
 
     def page(self, device: DeviceId, series: str, start: float, end: float, after: Key | None = None) -> Deferred[Page]:
         """A piece of an answer of any length; pass its ``after`` to get the next one."""
@@ -152,7 +156,7 @@ class _Gathering(Job):
 
 
 def _set_lost(connection: sqlite3.Connection, device: DeviceId, lost: int) -> None:
-    device_row(connection, device)
+    check_device(connection, device)
     change(connection, SET_LOST, device, lost)
 
 

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
 
 ROWS_AT_ONCE = (1024, 128, 16, 1)
-"""How many rows one statement inserts: the largest that fits. SQLite's limit is 32,766 values, which 1,024 rows of up to
-31 columns stay below."""
+"""How many rows one statement inserts: the largest number that fits. SQLite's limit is 32,766 values in one statement,
+and 1,024 rows of up to 31 columns stay below that."""
 
 
-def select(connection: sqlite3.Connection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+def select(connection: sqlite3.Connection, query: str, *parameters: Any) -> list[Row]:
     """All rows of ``query``."""
     return connection.execute(query, parameters).fetchall()
 
 
-def select_one(connection: sqlite3.Connection, query: str, *parameters: Any) -> tuple[Any, ...] | None:
-    """The only row of ``query``, or None."""
-    rows = select(connection, query, *parameters)
-    return rows[0] if rows else None
+def find(connection: sqlite3.Connection, make: Callable[[Row], T], query: str, *parameters: Any) -> T | None:
+    """What ``make`` makes of the only row of ``query``; None where there is none."""
+    row = connection.execute(query, parameters).fetchone()
+    return None if row is None else make(row)
+
+
+def find_all(connection: sqlite3.Connection, make: Callable[[Row], T], query: str, *parameters: Any) -> tuple[T, ...]:
+    """What ``make`` makes of each row of ``query``."""
+    return tuple(map(make, select(connection, query, *parameters)))
 
 
 def change(connection: sqlite3.Connection, statement: str, *parameters: Any) -> int:
@@ -29,11 +37,11 @@ def change(connection: sqlite3.Connection, statement: str, *parameters: Any) -> 
     return connection.execute(statement, parameters).rowcount
 
 
-def insert(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]], conflict: str = "") -> None:
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row], conflict: str = "") -> None:
     """Insert ``rows``, all of one length, as ``INSERT {into} VALUES ... {conflict}``.
 
-    ``executemany`` lets go of the interpreter for each row, and a busy reactor may take 5 ms to give it back. Here that
-    happens once for many rows.
+    ``executemany`` lets go of the interpreter for each row, and a busy reactor may take milliseconds to give it back.
+    Here that happens once for many rows.
     """
     done = 0
     for size in ROWS_AT_ONCE:

@@ -37,7 +37,10 @@ class Store:
         return self._database.trouble
 
     def open(self) -> None:
-        """Make the database or bring it up to date. It blocks: do it before anything listens. Raises ``StorageError``."""
+        """Make the database or bring it up to date. It blocks: to be done before anything listens.
+
+        Raises ``StorageError``.
+        """
         self._database.open()
 
     def close(self) -> Deferred[None]:

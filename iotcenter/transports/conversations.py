@@ -223,9 +223,6 @@ class EnrollmentConversation:
 
     def _enrolled(self, enrolled: Enrolled) -> None:
         self._connection.send(enrolled)
-        self._connection.house.log.info(
-            "{name} is enrolled, from {address}", name=enrolled.name, address=self._connection.address
-        )
         self._connection.end(CloseCode.USED, "enrolled")
 
 

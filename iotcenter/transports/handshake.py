@@ -48,8 +48,8 @@ refusal."""
 class ServerConnection(SSL.Connection):
     """The server's side of one TLS connection.
 
-    ``faults`` is what verification found wrong with the peer's certificate: OpenSSL's error and the depth in the chain, 0
-    for the device's own.
+    ``faults`` is what verification found wrong with the peer's certificate: OpenSSL's error and the depth in the chain,
+    0 for the device's own.
     """
 
     def __init__(self, context: SSL.Context) -> None:

@@ -45,7 +45,8 @@ class LinksTests(CenterTestCase):
         self.assertIs(self.told(PresenceEvent)[-1].state, PresenceState.OFFLINE)
 
     async def test_late_by_its_own_rhythm(self) -> None:
-        """A device that announced a reading every 10 s is late after 30 s without one, and in time again with the next."""
+        """A device that announced a reading every 10 s is late after 30 s without one, and in time again with the
+        next."""
         link, attachment = self.join()
         self.clock.pump([1.0] * 30)
         self.assertIs(self.center.devices.get("kitchen-pi").state, PresenceState.ONLINE)

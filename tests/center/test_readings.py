@@ -102,7 +102,9 @@ class ReadingsTests(CenterTestCase):
         self.center.stop()
         await self.open_center()
         after = self.center.devices.get("kitchen-pi")
-        self.assertEqual((after.series, after.account, after.commands), (before.series, before.account, before.commands))
+        self.assertEqual(
+            (after.series, after.account, after.commands), (before.series, before.account, before.commands)
+        )
         self.assertEqual(after.last_seen, before.last_seen)
 
 

@@ -28,11 +28,15 @@ NOW = 1_764_000_000.0
 class DatabaseCase(TestCase):
     """A test with a real database, closed at the end."""
 
-    def setUp(self) -> None:
+    def setUp(self) -> Any:
         directory = Path(self.mktemp())
         directory.mkdir()
         self.path = directory / "iotcenter.db"
         self.database = self.opened()
+        return Deferred.fromCoroutine(self.prepare())
+
+    async def prepare(self) -> None:
+        """What the tests of a class find, beyond an empty database."""
 
     def opened(self) -> Database:
         """Another server on the same file; it is closed at the end."""
@@ -55,7 +59,7 @@ class DatabaseCase(TestCase):
 
 
 class FillingDisk:
-    """A disk that has only so much room: the writer may not let the file grow beyond ``pages``, until that is raised."""
+    """A disk that has only so much room: the writer cannot let the file grow beyond ``pages``, until that is raised."""
 
     def __init__(self, test: TestCase, pages: int) -> None:
         self.pages = pages
@@ -71,12 +75,11 @@ class FillingDisk:
 class ReadingsCase(DatabaseCase):
     """A test with two devices that report."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    async def prepare(self) -> None:
         self.readings = Readings(self.database)
         self.devices = Devices(self.database)
         for device, name in ((KITCHEN, "kitchen"), (GARDEN, "garden")):
-            self.devices.add(device, name, "tls", NOW)
+            await self.devices.add(device, name, "tls", NOW)
 
     def store(self, report: Report | DamagedReport, device: str = KITCHEN, received: float = NOW) -> Deferred[Outcome]:
         """Append a report; fires with what became of it."""
@@ -90,7 +93,9 @@ class ReadingsCase(DatabaseCase):
         self.readings = Readings(self.database)
 
 
-def report(sequence: int, *values: Any, boot: int = 1, time: float = NOW, clock: float = 0.0, name: str = "t") -> Report:
+def report(
+    sequence: int, *values: Any, boot: int = 1, time: float = NOW, clock: float = 0.0, name: str = "t"
+) -> Report:
     """A report of ``values`` of one series, a second apart."""
     readings = tuple(Reading(name, value, time + index) for index, value in enumerate(values))
     return Report(boot, sequence, readings, clock)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+from twisted.internet.defer import Deferred
 
 from iotcenter.model import Role
 from iotcenter.storage import accounts
@@ -14,8 +17,7 @@ DIGEST = b"d" * 32
 
 
 class AccountsCase(DatabaseCase):
-    def setUp(self) -> None:
-        super().setUp()
+    async def prepare(self) -> None:
         self.accounts = Accounts(self.database)
 
 
@@ -58,13 +60,14 @@ class UserTests(AccountsCase):
 
     async def test_unknown(self) -> None:
         """Nothing can be changed of a user that there is not."""
-        for change in (
+        changes: list[Deferred[Any]] = [
             self.accounts.set_password("eve", ""),
             self.accounts.set_time_zone("eve", "UTC"),
             self.accounts.set_role("eve", Role.ADMIN),
             self.accounts.set_role("eve", Role.VIEWER),
             self.accounts.remove_user("eve"),
-        ):
+        ]
+        for change in changes:
             self.assertIn("no user named eve", str(await self.assertFailure(change, NotFound)))
 
     def test_no_secret_in_sight(self) -> None:
@@ -75,10 +78,10 @@ class UserTests(AccountsCase):
 class SessionTests(AccountsCase):
     """Browsers that are signed in."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.accounts.add_user(ADA)
-        self.accounts.add_user(BOB)
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.accounts.add_user(ADA)
+        await self.accounts.add_user(BOB)
 
     async def test_session(self) -> None:
         """A session is found by its secret, with its user as they are now."""
@@ -103,7 +106,9 @@ class SessionTests(AccountsCase):
 
     async def test_expire(self) -> None:
         """Those that are over, and those long unused, are forgotten."""
-        for number, (used, expires) in enumerate([(NOW, NOW + 9), (NOW, NOW + 10), (NOW - 5, NOW + 99), (NOW, NOW + 99)]):
+        for number, (used, expires) in enumerate(
+            [(NOW, NOW + 9), (NOW, NOW + 10), (NOW - 5, NOW + 99), (NOW, NOW + 99)]
+        ):
             await self.accounts.add_session(bytes([number]), "bob", used, expires)
         self.assertEqual(await self.accounts.expire_sessions(NOW + 10, NOW - 5), 3)
         self.assertIsNotNone(await self.accounts.session(bytes([3])))
@@ -147,9 +152,9 @@ class TokenTests(AccountsCase):
 class SetupTests(AccountsCase):
     """The link by which the first user comes in."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.accounts.set_secret(SecretRow(SETUP, DIGEST, NOW, NOW + 60))
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.accounts.set_secret(SecretRow(SETUP, DIGEST, NOW, NOW + 60))
 
     async def test_secret(self) -> None:
         """There is one; a new one takes its place."""
@@ -179,7 +184,8 @@ class SetupTests(AccountsCase):
         self.assertEqual(await self.accounts.count_users(), 0)
 
     async def test_both_or_neither(self) -> None:
-        """Where the user cannot be added, the link is not spent."""
+        """Where there is a user already, the link is not spent, and nobody is added."""
         await self.accounts.add_user(ADA)
-        await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW, ADA), NameTaken)
-        await self.accounts.redeem_setup(DIGEST, NOW, BOB)
+        await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW, BOB), NotRedeemable)
+        self.assertEqual(await self.accounts.users(), (ADA,))
+        self.assertIsNotNone(await self.accounts.secret(SETUP))

@@ -12,8 +12,8 @@ from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase
 class CommandsTests(ReadingsCase):
     """What devices were told to do."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    async def prepare(self) -> None:
+        await super().prepare()
         self.commands = Commands(self.database)
 
     def add(self, device: str = KITCHEN, state: CommandState = CommandState.QUEUED) -> Deferred[int]:

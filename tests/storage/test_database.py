@@ -66,17 +66,19 @@ class WritingTests(DatabaseCase):
     async def test_order(self) -> None:
         """Writes take effect, and are told, in the order in which they were made."""
         told: list[int] = []
-        writes = [self.add(f"user{number}") for number in range(50)]
-        for number, write in enumerate(writes):
-            write.addCallback(lambda _, number=number: told.append(number))
-        await gatherResults(writes)
+
+        async def add(number: int) -> None:
+            await self.add(f"user{number}")
+            told.append(number)
+
+        await gatherResults([Deferred.fromCoroutine(add(number)) for number in range(50)])
         self.assertEqual(told, list(range(50)))
         self.assertEqual(self.rows("SELECT count(*) FROM user"), [(50,)])
 
     async def test_isolation(self) -> None:
         """A write that fails undoes what it did, and nothing of those that share its commit."""
 
-        def fails(connection: sqlite3.Connection) -> None:
+        def fails(connection: sqlite3.Connection) -> int:
             change(connection, ADD, "eve", "")
             raise NotFound("not here")
 
@@ -164,7 +166,7 @@ class ReadingTests(DatabaseCase):
     async def test_own_errors(self) -> None:
         """An exception of the function's own comes out as it is, and the connection goes on."""
 
-        def fails(connection: sqlite3.Connection) -> None:
+        def fails(connection: sqlite3.Connection) -> int:
             raise NotFound("not here")
 
         for _ in range(3):
@@ -200,6 +202,19 @@ class TroubleTests(DatabaseCase):
         await gatherResults([self.add("ada"), self.add("bob", A_LOT)])
         self.assertIsNone(self.database.trouble)
         self.assertEqual(self.rows(NAMES), [("ada",), ("bob",)])
+
+    async def test_commit_fails(self) -> None:
+        """Where all goes well until the commit itself fails, nothing of it counts; the next one is whole."""
+
+        def adds_orphan(connection: sqlite3.Connection) -> int:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            return change(connection, "INSERT INTO session VALUES (x'00', 'nobody', 0, 0, 0)")
+
+        neighbour, failing = self.add("ada"), self.database.write(adds_orphan)
+        await self.assertFailure(neighbour, StorageError)
+        await self.assertFailure(failing, StorageError)
+        await self.add("bob")
+        self.assertEqual(self.rows(NAMES), [("bob",)])
 
     async def test_jobs_know(self) -> None:
         """Every job of a commit that failed is told why, on both threads."""

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
 from iotcenter.model import CommandOffer, CommandState, LogLevel, LogLine, Series
 from iotcenter.storage import devices
 from iotcenter.storage.commands import Commands
@@ -18,11 +22,15 @@ class DevicesTests(ReadingsCase):
 
     async def test_all(self) -> None:
         """They come by name, as they were added."""
-        self.assertEqual(
-            await self.devices.all(),
-            (DeviceRow(GARDEN, "garden", "tls", NOW), DeviceRow(KITCHEN, "kitchen", "tls", NOW)),
-        )
-        self.assertEqual(await self.devices.get(KITCHEN), DeviceRow(KITCHEN, "kitchen", "tls", NOW))
+        cellar = await self.devices.add(NOBODY, "cellar", "udp", NOW + 1, b"key", NOW + 90)
+        garden, kitchen = DeviceRow(GARDEN, "garden", "tls", NOW), DeviceRow(KITCHEN, "kitchen", "tls", NOW)
+        self.assertEqual(cellar, DeviceRow(NOBODY, "cellar", "udp", NOW + 1, key=b"key", certificate_expires=NOW + 90))
+        self.assertEqual(await self.devices.all(), (cellar, garden, kitchen))
+
+    async def test_get(self) -> None:
+        """One is found by its id."""
+        await self.devices.seen(GARDEN, NOW, "")
+        self.assertEqual((await self.devices.get(KITCHEN)).name, "kitchen")
         await self.assertFailure(self.devices.get(NOBODY), NotFound)
 
     async def test_name_taken(self) -> None:
@@ -74,13 +82,14 @@ class DevicesTests(ReadingsCase):
 
     async def test_unknown(self) -> None:
         """Nothing can be said of a device that there is not."""
-        for change in (
+        changes: list[Deferred[Any]] = [
             self.devices.rename(NOBODY, "cellar"),
             self.devices.revoke(NOBODY),
             self.devices.set_key(NOBODY, b"key", NOW),
             self.devices.seen(NOBODY, NOW, ""),
             self.devices.offered(NOBODY, "", (), ()),
-        ):
+        ]
+        for change in changes:
             await self.assertFailure(change, NotFound)
         with self.assertRaises(NotFound):
             await self.devices.remove(NOBODY)

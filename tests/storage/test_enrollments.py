@@ -15,14 +15,16 @@ NEW = "e" * 32
 class EnrollmentsTests(ReadingsCase):
     """Tokens that let devices in."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    async def prepare(self) -> None:
+        await super().prepare()
         self.enrollments = Enrollments(self.database)
 
     def add(self, name: str, digest: bytes = DIGEST) -> Deferred[EnrollmentRow]:
         return self.enrollments.add(digest, name, "ada", NOW, NOW + 60)
 
-    def redeem(self, device: str, digest: bytes = DIGEST, now: float = NOW + 1, key: bytes = KEY) -> Deferred[DeviceRow]:
+    def redeem(
+        self, device: str, digest: bytes = DIGEST, now: float = NOW + 1, key: bytes = KEY
+    ) -> Deferred[DeviceRow]:
         return self.enrollments.redeem(digest, now, device, "tls", key, NOW + 90)
 
     async def test_found(self) -> None:

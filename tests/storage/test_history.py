@@ -5,7 +5,7 @@ from unittest.mock import ANY
 
 from twisted.internet.defer import gatherResults
 
-from iotcenter.model import Reading
+from iotcenter.model import Reading, Value
 from iotcenter.storage import history
 from iotcenter.storage.errors import TooMuch
 from iotcenter.storage.history import BucketColumns, RawColumns
@@ -91,27 +91,32 @@ class HistoryTests(ReadingsCase):
 
     async def test_too_much(self) -> None:
         """An answer that would be too long is refused, with a step that makes it fit."""
-        await gatherResults([self.store(report(1 + 500 * part, *[1.0] * 500, time=NOW + 500 * part)) for part in range(4)])
+        await gatherResults(
+            [self.store(report(1 + 500 * part, *[1.0] * 500, time=NOW + 500 * part)) for part in range(4)]
+        )
         self.assertEqual(len((await self.query(limit=2000)).t), 2000)
-        error = await self.assertFailure(self.readings.query(KITCHEN, "t", 0, NOW * 2, 0, 1999), TooMuch)
-        self.assertIn("more than 1999 rows", str(error))
-        self.assertEqual(error.step, 60)
-        error = await self.assertFailure(self.readings.query(KITCHEN, "t", 0, NOW * 2, 1, 9), TooMuch)
-        self.assertEqual(error.step, 300)
-        self.assertLessEqual(len((await self.query(step=error.step)).t), 9)
+        with self.assertRaises(TooMuch) as caught:
+            await self.query(limit=1999)
+        self.assertIn("more than 1999 rows", str(caught.exception))
+        self.assertEqual(caught.exception.step, 60)
+        with self.assertRaises(TooMuch) as caught:
+            await self.query(step=1, limit=9)
+        self.assertEqual(caught.exception.step, 300)
+        self.assertLessEqual(len((await self.query(step=caught.exception.step)).t), 9)
 
     async def test_bounds(self) -> None:
         """No limit raises storage's own."""
         self.patch(history, "MOST_READINGS", 2)
         await self.store(report(1, 1.0, 2.0, 3.0))
-        await self.assertFailure(self.readings.query(KITCHEN, "t", 0, NOW * 2, 0), TooMuch)
-        await self.assertFailure(self.readings.query(KITCHEN, "t", 0, NOW * 2, 0, limit=100), TooMuch)
+        for limit in (None, 100):
+            with self.assertRaises(TooMuch):
+                await self.query(limit=limit)
 
     async def test_pages(self) -> None:
         """An answer of any length comes in pieces, each beginning where the one before ended."""
         self.patch(history, "READINGS_OF_A_PAGE", 3)
         await self.store(Report(1, 1, tuple(Reading("t", float(number), NOW) for number in range(8))))
-        pages = []
+        pages: list[list[Value]] = []
         after = None
         while not pages or after:
             page = await self.readings.page(KITCHEN, "t", NOW, NOW + 1, after)

@@ -12,8 +12,8 @@ from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase
 class LogsTests(ReadingsCase):
     """The lines that devices log."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    async def prepare(self) -> None:
+        await super().prepare()
         self.logs = Logs(self.database)
 
     async def append(self, *texts: str, device: str = KITCHEN, level: LogLevel = LogLevel.INFO) -> None:

@@ -78,9 +78,9 @@ class ProgressTests(SynchronousTestCase):
         progress = Progress()
         for first, count in reports:
             progress, _ = progress.add(first, first + count - 1)
-        self.assertEqual(unpacked(progress.high, progress.packed_gaps()), progress)
+        self.assertEqual(unpacked((progress.high, progress.packed_gaps())), progress)
 
     def test_highest_numbers(self) -> None:
         """A report may reach beyond the highest first sequence number."""
         progress, _ = Progress().add(2**32 - 1, 2**32 + 998)
-        self.assertEqual(unpacked(progress.high, progress.packed_gaps()), progress)
+        self.assertEqual(unpacked((progress.high, progress.packed_gaps())), progress)

@@ -27,7 +27,9 @@ class StoringTests(ReadingsCase):
         stored: Deferred[Outcome] = Deferred()
 
         def done(outcome: Outcome) -> None:
-            found.extend(self.rows("SELECT device, name, time, boot, sequence, value FROM reading JOIN series ON id = series"))
+            found.extend(
+                self.rows("SELECT device, name, time, boot, sequence, value FROM reading JOIN series ON id = series")
+            )
             stored.callback(outcome)
 
         self.readings.append(KITCHEN, report(7, 20.5, boot=3), NOW, done)
@@ -210,8 +212,8 @@ class AccountTests(ReadingsCase):
 class GatheringTests(ReadingsCase):
     """Reports share commits."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    async def prepare(self) -> None:
+        await super().prepare()
         self.happened: list[str] = []
         self.readings.committed = lambda: self.happened.append("committed")
 
@@ -249,10 +251,13 @@ class GatheringTests(ReadingsCase):
 
     async def test_who_waits_fails(self) -> None:
         """A mistake of one who is told does not keep the others from being told."""
-        self.readings.append(KITCHEN, report(1, 1.0), NOW, lambda outcome: 1 / 0)
+        self.readings.append(KITCHEN, report(1, 1.0), NOW, self._fail)
         outcome = await self.store(report(1, 2.0), GARDEN)
         self.assertIsNone(outcome.error)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def _fail(self, outcome: Outcome) -> None:
+        raise ZeroDivisionError
 
     async def test_closed(self) -> None:
         """After the end a report is answered at once."""

@@ -47,7 +47,7 @@ class Creator:
     def __init__(self, context: SSL.Context) -> None:
         self._context = context
 
-    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """See ``IOpenSSLClientConnectionCreator``."""
         return SSL.Connection(self._context, None)
 

@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.identity.finishing import finishing
+from iotcenter.finishing import finishing
 
 
 class FinishingTests(SynchronousTestCase):

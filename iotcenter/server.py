@@ -1,0 +1,183 @@
+"""All parts of a server on one data directory: opened in order, closed in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.x509 import DNSName
+from msgspec import Struct
+from twisted.application.service import IService
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from iotcenter.banner import Opened, banner
+from iotcenter.center.center import Center
+from iotcenter.config import Config
+from iotcenter.config import WebSettings as WebTable
+from iotcenter.identity.accounts import Accounts
+from iotcenter.identity.authority import Authority
+from iotcenter.identity.enrollment import Enrollments
+from iotcenter.identity.machine import machine_names
+from iotcenter.identity.sessions import Sessions
+from iotcenter.identity.setup import SetupLink
+from iotcenter.identity.tokens import ApiTokens
+from iotcenter.identity.users import Users
+from iotcenter.identity.web_certificate import WebCertificate
+from iotcenter.interfaces import House, Refused
+from iotcenter.listening import OFF, ControlSocket, Listener, endpoint_string
+from iotcenter.storage.lock import DataLock
+from iotcenter.storage.store import FILE, Store
+from iotcenter.web.assets import Assets
+from iotcenter.web.doors import Door
+from iotcenter.web.https import Handshakes
+from iotcenter.web.parts import Parts, Ports
+from iotcenter.web.site import make_site
+from iotcenter.web.streams import Streams
+
+
+class Server:
+    """A server on one data directory, which it holds alone.
+
+    ``open`` does all that blocks and all that can fail for the operator's reasons: it reads settings, makes keys,
+    brings the database up to date and opens the ports, on which nobody is let in yet. ``begin`` loads what is kept, and
+    lets everybody in.
+    """
+
+    def __init__(
+        self, reactor: Any, directory: Path, config: Config, transports: Mapping[str, Any], lock: DataLock
+    ) -> None:
+        self._reactor = reactor
+        self._config = config
+        self._directory = directory
+        self._lock = lock
+        self._created = not (directory / FILE).exists()
+        self._listeners: list[IService] = []
+        self._store = Store(directory, reactor)
+        self._store.open()
+        self._authority = Authority.open(directory, reactor.seconds)
+        self._accounts = Accounts(self._store, self._authority, reactor.seconds)
+        self._users = Users(self._store, reactor)
+        self._setup_link = SetupLink(self._store, self._users, reactor.seconds)
+        self._web_certificate = _web_certificate(directory, self._authority, config.web, reactor)
+        self._center = Center(self._store, self._accounts, reactor)
+        self._transports = self._make_transports(transports)
+        self._parts = self._make_parts()
+
+    @classmethod
+    def open(cls, reactor: Any, directory: Path, config: Config, transports: Mapping[str, Any]) -> Server:
+        """A server whose ports are open. Raises ``StorageError``, ``IdentityError`` or ``CannotOpen`` with one line."""
+        lock = DataLock.acquire(directory)
+        server = cls(reactor, directory, config, transports, lock)
+        server._open_ports()
+        return server
+
+    async def begin(self) -> str:
+        """Load what is kept and let everybody in; what comes back is to be printed."""
+        await self._accounts.load()
+        await self._center.load()
+        self._center.start()
+        for listener in self._listeners:
+            if isinstance(listener, Listener):
+                listener.take()
+        return banner(await self._opened())
+
+    async def close(self) -> None:
+        """Close the ports, end every connection, finish what is to be written, and let go of the data directory."""
+        self._parts.streams.stop()
+        for listener in reversed(self._listeners):
+            await maybeDeferred(listener.stopService)
+        self._center.stop()
+        self._users.close()
+        await self._store.close()
+        self._lock.release()
+
+    def _make_transports(self, transports: Mapping[str, Any]) -> dict[str, IService]:
+        house = House(self._reactor, self._center, self._authority, self._accounts, Logger(namespace="iotcenter"))
+        on: dict[str, Struct] = {name: kind for name, kind in self._config.transports.items() if _listen(kind) != OFF}
+        return {name: transports[name].makeService(settings, house) for name, settings in on.items()}
+
+    def _make_parts(self) -> Parts:
+        assets = Assets.load()
+        return Parts(
+            reactor=self._reactor,
+            center=self._center,
+            store=self._store,
+            authority=self._authority,
+            accounts=self._accounts,
+            enrollments=Enrollments(self._store, self._authority, self._reactor.seconds),
+            users=self._users,
+            sessions=Sessions(self._store, self._reactor.seconds),
+            tokens=ApiTokens(self._store, self._reactor.seconds),
+            setup_link=self._setup_link,
+            web_certificate=self._web_certificate,
+            assets=assets,
+            streams=Streams(self._reactor, self._center.subscribers, self._center.devices, assets.build),
+            ports=Ports(),
+            names=self._config.web.names,
+        )
+
+    def _open_ports(self) -> None:
+        for transport in self._transports.values():
+            self._open(transport)
+        ports = self._parts.ports
+        ports.tls = _address(self._transports.get("tls"))
+        secured = TLSMemoryBIOFactory(Handshakes(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
+        ports.https = self._open_web(self._config.web.https, "", secured, "the web over HTTPS")
+        ports.http = self._open_web(self._config.web.http, "127.0.0.1", self._site(Door.HTTP), "the web over HTTP")
+        self._open(ControlSocket(self._reactor, self._directory / "control.sock", self._site(Door.CONTROL)))
+
+    def _open_web(self, listen: str, interface: str, factory: IProtocolFactory, what: str) -> tuple[str, int] | None:
+        if listen == OFF:
+            return None
+        listener = Listener(self._reactor, endpoint_string(listen, interface), factory, what)
+        self._open(listener)
+        return listener.address
+
+    def _open(self, listener: IService) -> None:
+        listener.startService()
+        self._listeners.append(listener)
+        if isinstance(listener, Listener):
+            listener.hold()
+
+    def _site(self, door: Door) -> IProtocolFactory:
+        site: IProtocolFactory = make_site(self._parts, door)
+        return site
+
+    async def _opened(self) -> Opened:
+        ports = self._parts.ports
+        try:
+            secret = await self._setup_link.issue() if self._created else None
+        except Refused:
+            secret = None
+        return Opened(
+            directory=self._directory,
+            created=self._created,
+            https=ports.https[1] if ports.https else 0,
+            http=ports.http[1] if ports.http else 0,
+            transports=[
+                (name, address[1]) for name, transport in self._transports.items() if (address := _address(transport))
+            ],
+            fingerprint=self._web_certificate.fingerprint(),
+            own_certificate=self._web_certificate.own,
+            names=machine_names(),
+            setup=secret,
+        )
+
+
+def _listen(settings: Struct) -> str:
+    return str(getattr(settings, "listen", ""))
+
+
+def _address(service: IService | None) -> tuple[str, int] | None:
+    address: tuple[str, int] | None = getattr(service, "address", None)
+    return address
+
+
+def _web_certificate(directory: Path, authority: Authority, table: WebTable, reactor: Any) -> WebCertificate:
+    files = (Path(table.certificate), Path(table.key)) if table.certificate else None
+    configured = {DNSName(name) for name in table.names}
+    return WebCertificate.open(directory, authority, reactor.seconds, files, lambda: machine_names() | configured)
