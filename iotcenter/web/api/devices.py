@@ -1,0 +1,58 @@
+"""The devices themselves."""
+
+from __future__ import annotations
+
+from twisted.web.server import Request
+
+from iotcenter.identity.errors import Unfit
+from iotcenter.model import Device, Role
+from iotcenter.web.api.schema import AddedDevice, DeviceChange, NewDevice
+from iotcenter.web.doors import Door
+from iotcenter.web.enrolling import Enrolling
+from iotcenter.web.guard import api
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+
+class DeviceHandlers:
+    """Lists, adds, renames, bars and removes devices."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._devices = parts.center.devices
+        self._accounts = parts.accounts
+        self._enrolling = Enrolling(parts)
+
+    @api("/devices", role=Role.VIEWER)
+    async def list(self, request: Request, principal: Principal) -> tuple[Device, ...]:
+        """All devices, by name."""
+        return self._devices.all()
+
+    @api("/devices", role=Role.ADMIN, method="POST", status=201, failures=(409,))
+    async def add(self, request: Request, principal: Principal, door: Door, body: NewDevice) -> AddedDevice:
+        """Add a device, and give out the token that lets it in."""
+        if body.transport != "tls":
+            raise Unfit("transport", "devices are added for tls here")
+        place = self._enrolling.place(request, door, body.address)
+        row = await self._accounts.add(body.name, body.transport, principal.actor)
+        issued = await self._enrolling.issue(place, body.name, body.lifetime, principal.actor)
+        return AddedDevice(row.name, row.id, row.transport, issued.id, issued.token, issued.line, issued.expires)
+
+    @api("/devices/<name>", role=Role.VIEWER, failures=(404,))
+    async def show(self, request: Request, principal: Principal, name: str) -> Device:
+        """One device, with its newest values."""
+        return self._devices.get(name)
+
+    @api("/devices/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
+    async def rename(self, request: Request, principal: Principal, name: str, body: DeviceChange) -> Device:
+        """Rename a device; its link, its readings and its certificate stay."""
+        return await self._devices.rename(name, body.name, principal.actor)
+
+    @api("/devices/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
+    async def remove(self, request: Request, principal: Principal, name: str) -> None:
+        """Remove a device with all that it ever sent."""
+        await self._devices.remove(name, principal.actor)
+
+    @api("/devices/<name>/revoke", role=Role.ADMIN, method="POST", failures=(404,))
+    async def revoke(self, request: Request, principal: Principal, name: str) -> Device:
+        """Bar a device at once; its readings stay."""
+        return await self._devices.revoke(name, principal.actor)

@@ -1,0 +1,181 @@
+"""What the API takes and gives, beyond the nouns of ``iotcenter.model``.
+
+What is taken refuses fields that it does not know: a misspelt one is said to be so, instead of being ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from iotcenter.center.commands import MAX_LIFETIME, MAX_TIMEOUT
+from iotcenter.center.logs import MAX_LINES
+from iotcenter.identity import enrollment
+from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Role, SeriesName
+
+When = Annotated[str, Meta(max_length=40, description="Unix seconds, ISO 8601, or now-6h (s, m, h, d, w)")]
+Host = Annotated[str, Meta(min_length=1, max_length=260)]
+TokenLifetime = Annotated[float, Meta(gt=0, le=enrollment.MAX_LIFETIME)]
+Word = Annotated[str, Meta(max_length=64)]
+Password = Annotated[str, Meta(max_length=4096)]
+
+
+class Taken(Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of what is taken."""
+
+
+class NewDevice(Taken, frozen=True):
+    """A device to be; ``lifetime`` is how many seconds its token works, ``address`` where it shall find this server."""
+
+    name: DeviceName
+    transport: str = "tls"
+    lifetime: TokenLifetime | None = None
+    address: Host | None = None
+
+
+class DeviceChange(Taken, frozen=True):
+    """Another name for a device."""
+
+    name: DeviceName
+
+
+class NewCommand(Taken, frozen=True):
+    """A command. ``timeout`` is how many seconds to wait for its result, ``lifetime`` how many it may wait for its
+    device."""
+
+    name: Identifier
+    args: dict[str, Any] = {}
+    timeout: Annotated[float, Meta(ge=0, le=MAX_TIMEOUT)] | None = None
+    lifetime: Annotated[float, Meta(ge=0, le=MAX_LIFETIME)] | None = None
+
+
+class LogQuery(Taken, frozen=True):
+    """Which lines: at most ``limit``, of ``level`` or graver, from the one before the id ``before`` on."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_LINES)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    level: LogLevel = LogLevel.DEBUG
+
+
+class ReadingsQuery(Taken, frozen=True):
+    """Which readings: of one series, from ``from`` up to ``to``, raw (``step`` 0) or in buckets of ``step`` seconds."""
+
+    device: DeviceName
+    series: SeriesName
+    start: When = msgspec.field(name="from", default="now-1h")
+    end: When = msgspec.field(name="to", default="now")
+    step: Annotated[float, Meta(ge=0, le=366 * 86400.0)] = 0.0
+
+
+class NewEnrollment(Taken, frozen=True):
+    """A token for a new device, or for a known one that is set up again."""
+
+    name: DeviceName
+    lifetime: TokenLifetime | None = None
+    address: Host | None = None
+
+
+class Enrollment(Noun, frozen=True, omit_defaults=False):
+    """A token that can still be used; nobody can be told its text again."""
+
+    id: int
+    name: DeviceName
+    actor: str
+    created: float
+    expires: float
+
+
+class IssuedEnrollment(Noun, frozen=True, omit_defaults=False):
+    """A token, this once. ``line`` is what to paste on the device."""
+
+    id: int
+    name: DeviceName
+    token: str
+    line: str
+    expires: float
+
+
+class AddedDevice(Noun, frozen=True, omit_defaults=False):
+    """A device that was added, and the token that lets it in."""
+
+    name: DeviceName
+    id: str
+    transport: str
+    enrollment: int
+    token: str
+    line: str
+    expires: float
+
+
+class NewUser(Taken, frozen=True):
+    """Somebody who shall be able to sign in."""
+
+    name: Word
+    role: Role
+    password: Password
+    time_zone: Word = "UTC"
+
+
+class UserChange(Taken, frozen=True):
+    """What is to be another: the role, the password, or both."""
+
+    role: Role | None = None
+    password: Password | None = None
+
+
+class NewToken(Taken, frozen=True):
+    """A way in for a program. ``expires`` is a time in Unix seconds, ``lifetime`` the same counted from now; without
+    both, it lasts."""
+
+    name: Word
+    role: Role = Role.VIEWER
+    expires: Annotated[float, Meta(ge=0, le=FAR_FUTURE)] | None = None
+    lifetime: Annotated[float, Meta(gt=0, le=3660 * 86400.0)] | None = None
+
+
+class IssuedToken(Noun, frozen=True, omit_defaults=False):
+    """A token, this once."""
+
+    name: str
+    role: Role
+    token: str
+    expires: float | None
+
+
+class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
+    """Where the first user is made; it works once, within 24 hours."""
+
+    link: str
+
+
+class Status(Noun, frozen=True, omit_defaults=False):
+    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``fingerprint`` is of the web's
+    certificate."""
+
+    version: str
+    uptime: float
+    devices: int
+    online: int
+    late: int
+    offline: int
+    event_streams: int
+    storage: str
+    address: str
+    fingerprint: str
+
+
+class ErrorDetail(Struct, frozen=True, omit_defaults=True):
+    """What went wrong: a word for programs, a sentence for people, and what is wrong with single fields."""
+
+    code: str
+    message: str
+    fields: dict[str, str] = {}
+    incident: str = ""
+
+
+class ErrorAnswer(Struct, frozen=True):
+    """What every answer with a status of 400 and above bears."""
+
+    error: ErrorDetail

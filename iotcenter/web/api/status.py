@@ -1,0 +1,49 @@
+"""The server itself: how it fares, and the way in for its first user."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from twisted.web.server import Request
+
+from iotcenter import __version__
+from iotcenter.model import PresenceState, Role
+from iotcenter.web.addresses import Addresses
+from iotcenter.web.api.schema import SetupLinkAnswer, Status
+from iotcenter.web.doors import Door
+from iotcenter.web.guard import api
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+
+class StatusHandlers:
+    """Tells of the server, and makes setup links."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._addresses = Addresses(parts)
+        self._started = parts.reactor.seconds()
+
+    @api("/status", role=Role.VIEWER)
+    async def status(self, request: Request, principal: Principal) -> Status:
+        """How the server fares."""
+        parts = self._parts
+        states = Counter(device.state for device in parts.center.devices.all())
+        return Status(
+            version=__version__,
+            uptime=parts.reactor.seconds() - self._started,
+            devices=states.total(),
+            online=states[PresenceState.ONLINE],
+            late=states[PresenceState.LATE],
+            offline=states[PresenceState.OFFLINE],
+            event_streams=len(parts.streams),
+            storage=str(parts.store.trouble or "ok"),
+            address=self._addresses.web(),
+            fingerprint=parts.web_certificate.fingerprint(),
+        )
+
+    @api("/setup-link", role=Role.ADMIN, method="POST")
+    async def setup_link(self, request: Request, principal: Principal, door: Door) -> SetupLinkAnswer:
+        """A new one-time link that makes the first user; it replaces the former one. Refused where there are users."""
+        secret = await self._parts.setup_link.issue()
+        return SetupLinkAnswer(f"{self._addresses.web(request, door)}/setup?t={secret}")

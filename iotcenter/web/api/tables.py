@@ -1,0 +1,55 @@
+"""Readings as CSV, for spreadsheets and programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+
+from iotcenter.model import Value
+from iotcenter.storage.history import BucketColumns
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet would take for a formula: devices write what they like."""
+
+
+class Table:
+    """The readings of one series as lines of CSV. Times are ISO 8601 in ``zone``, with their offset."""
+
+    def __init__(self, series: str, unit: str, zone: tzinfo) -> None:
+        self._title = f"{series} ({unit})" if unit else series
+        self._zone = zone
+
+    def raw_titles(self) -> bytes:
+        """The first line of raw readings."""
+        return _lines([["time", self._title]])
+
+    def raw(self, readings: Iterable[tuple[float, Value]]) -> bytes:
+        """The lines of some raw readings."""
+        return _lines([self._moment(time), _cell(value)] for time, value in readings)
+
+    def buckets(self, columns: BucketColumns) -> bytes:
+        """All lines of readings in buckets, with the first."""
+        titles = ["time", "count", *(f"{what} {self._title}" for what in ("min", "max", "mean", "last"))]
+        rows = zip(columns.t, columns.count, columns.min, columns.max, columns.mean, columns.last, strict=True)
+        return _lines([titles]) + _lines([self._moment(time), *map(_cell, cells)] for time, *cells in rows)
+
+    def _moment(self, time: float) -> str:
+        return datetime.fromtimestamp(time, self._zone).isoformat(timespec="milliseconds")
+
+
+def _cell(value: Value | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(FORMULAS) else value
+    return repr(value)
+
+
+def _lines(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,62 @@
+"""The people who may sign in."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+from twisted.web.server import Request
+
+from iotcenter.model import Role, User
+from iotcenter.storage.errors import NotFound
+from iotcenter.web.api.schema import NewUser, UserChange
+from iotcenter.web.guard import api
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+
+class UserHandlers:
+    """Adds, changes and removes users. Whatever changes for somebody ends their event streams, which begin anew if they
+    may."""
+
+    _log = Logger()
+
+    def __init__(self, parts: Parts) -> None:
+        self._users = parts.users
+        self._streams = parts.streams
+
+    @api("/users", role=Role.ADMIN)
+    async def list(self, request: Request, principal: Principal) -> tuple[User, ...]:
+        """Everybody, by name."""
+        return await self._users.list()
+
+    @api("/users", role=Role.ADMIN, method="POST", status=201, failures=(409,))
+    async def add(self, request: Request, principal: Principal, body: NewUser) -> User:
+        """Let somebody sign in."""
+        user = await self._users.add(body.name, body.role, body.password, body.time_zone)
+        self._log.info(
+            "{actor} added the user {name} as {role}", actor=principal.actor, name=user.name, role=user.role.value
+        )
+        return user
+
+    @api("/users/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
+    async def change(self, request: Request, principal: Principal, name: str, body: UserChange) -> User:
+        """Give somebody another role or password. A new password signs them out everywhere."""
+        if body.role is not None:
+            await self._users.set_role(name, body.role)
+        if body.password is not None:
+            await self._users.set_password(name, body.password)
+        self._streams.end_user(name.lower())
+        self._log.info("{actor} changed the user {name}", actor=principal.actor, name=name)
+        return await self._named(name)
+
+    @api("/users/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404, 409))
+    async def remove(self, request: Request, principal: Principal, name: str) -> None:
+        """Shut somebody out, at once. The last admin stays."""
+        await self._users.remove(name)
+        self._streams.end_user(name.lower())
+        self._log.info("{actor} removed the user {name}", actor=principal.actor, name=name)
+
+    async def _named(self, name: str) -> User:
+        for user in await self._users.list():
+            if user.name == name.lower():
+                return user
+        raise NotFound(f"There is no user named {name}.")

@@ -1,0 +1,100 @@
+"""What comes with a request: its query, a form, or JSON; bounded, in strict UTF-8, and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from twisted.web.server import Request
+
+from iotcenter.model import DEVICE_NAME, IDENTIFIER, SERIES_NAME
+from iotcenter.web.errors import HTTPProblem
+from iotcenter.web.headers import header
+
+JSON = "application/json"
+
+MAX_BODY = 64 * 1024
+"""The longest body in bytes: the longest text argument of a command fits four times over."""
+
+MAX_FIELDS = 200
+"""The most fields of a form or a query: a command has at most 32 arguments."""
+
+_PATTERNS = {
+    DEVICE_NAME: "a device's name has up to 63 letters (a to z), digits and hyphens, none of them at its ends",
+    SERIES_NAME: "a series' name has up to 64 letters, digits and : . / _ -",
+    IDENTIFIER: "the name of a command has up to 64 letters, digits and underscores",
+}
+"""What a pattern means to people."""
+
+T = TypeVar("T")
+
+
+def read_query(request: Request, kind: type[T]) -> T:
+    """The query of the request as a ``kind``. Raises ``HTTPProblem`` where it does not fit."""
+    query = request.uri.partition(b"?")[2]
+    return _convert(_pairs(query), kind)
+
+
+def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form that was sent; of a field that comes twice, the last: a checkbox after its hidden ``off``.
+
+    Raises ``HTTPProblem`` where the body is no form.
+    """
+    body = _content(request)
+    if not body:
+        return {}
+    _demand_type(request, "application/x-www-form-urlencoded")
+    return _pairs(body)
+
+
+def read_json(request: Request, kind: type[T]) -> T:
+    """The JSON that was sent, as a ``kind``. Raises ``HTTPProblem`` where it does not fit."""
+    _demand_type(request, JSON)
+    try:
+        return msgspec.json.decode(_content(request), type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise HTTPProblem(400, "bad_json", "the body is not JSON") from None
+
+
+def _content(request: Request) -> bytes:
+    content: Any = request.content
+    return bytes(content.read())
+
+
+def _demand_type(request: Request, wanted: str) -> None:
+    """A form of another site can send only three types without being asked; insisting on JSON shuts it out once
+    more."""
+    kind, _, parameters = (header(request, "content-type") or "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if kind.strip() != wanted or charset not in ("", "utf-8"):
+        raise HTTPProblem(415, "bad_type", f"the body must be {wanted}")
+
+
+def _pairs(text: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+    except ValueError:
+        raise HTTPProblem(400, "bad_form", "the fields of the request are not in UTF-8, or too many") from None
+
+
+def _convert(fields: Mapping[str, str], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: msgspec.ValidationError) -> HTTPProblem:
+    """msgspec's words, ``Expected `int` - at `$.limit` ``, as a problem of the field ``limit``."""
+    words, _, place = str(error).partition(" - at `$")
+    field = place.strip("`").lstrip(".")
+    words = next((said for pattern, said in _PATTERNS.items() if pattern in words), words.replace("`", ""))
+    unknown = re.search(r"(?:unknown|required) field (\S+)", words)
+    if not field and unknown is not None:
+        field = unknown.group(1)
+    return HTTPProblem(422, "invalid", f"{field}: {words}" if field else words, {field: words} if field else {})

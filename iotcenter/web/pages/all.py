@@ -1,0 +1,44 @@
+"""All pages, put together for one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from iotcenter.web.errors import HTTPProblem
+from iotcenter.web.pages.about import AboutPages
+from iotcenter.web.pages.add_device import AddDevicePages
+from iotcenter.web.pages.commands import CommandPages
+from iotcenter.web.pages.dashboard import DashboardPages
+from iotcenter.web.pages.device import DevicePages
+from iotcenter.web.pages.devices import DevicesPages
+from iotcenter.web.pages.error import ErrorPages
+from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.pages.setup import SetupPages
+from iotcenter.web.pages.sign_in import SignInPages
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+
+def page_handlers(parts: Parts) -> tuple[object, ...]:
+    """The handlers of all pages."""
+    renderer = make_renderer(parts)
+    return (
+        SetupPages(parts, renderer),
+        SignInPages(parts, renderer),
+        DashboardPages(parts, renderer),
+        DevicesPages(parts, renderer),
+        DevicePages(parts, renderer),
+        CommandPages(parts, renderer),
+        AddDevicePages(parts, renderer),
+        AboutPages(parts, renderer),
+    )
+
+
+def error_page(parts: Parts) -> Callable[[HTTPProblem, Principal | None], str]:
+    """What tells people of a problem."""
+    return ErrorPages(make_renderer(parts)).render
+
+
+def make_renderer(parts: Parts) -> Renderer:
+    """What renders this server's pages."""
+    return Renderer(parts.build, parts.reactor.seconds, lambda: parts.store.trouble)

@@ -1,0 +1,142 @@
+"""One device: its values, commands, log and books; and what an admin may do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from twisted.web.server import Request
+
+from iotcenter.center.subscribers import StoredLine
+from iotcenter.model import AppState, LogLevel, Role, is_device_name
+from iotcenter.storage.errors import NameTaken
+from iotcenter.web.guard import Redirect, page
+from iotcenter.web.pages.command_forms import command_forms
+from iotcenter.web.pages.error import find_device
+from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+LINES = 100
+"""Lines of the log on one page."""
+
+SEARCHED = 1000
+"""The newest lines that are searched for a text."""
+
+COMMANDS = 50
+"""The last commands that are listed."""
+
+FEW = 4
+"""How many of them are shown at once; the others are behind a click."""
+
+APP_WORDS = {
+    AppState.RUNNING: "runs",
+    AppState.FAILED: "failed",
+    AppState.HUNG: "hangs",
+    AppState.MISSING: "is missing",
+}
+"""How an application fares, to be said behind "Its app"."""
+
+
+class DeviceQuery(Struct, frozen=True):
+    """Which lines of the log to show: from that level on, with that text, older than the line ``before``."""
+
+    level: str = LogLevel.DEBUG
+    text: str = ""
+    before: int | None = None
+
+
+class DevicePages:
+    """The page of one device. A form that does not fit shows the page again, with what was wrong."""
+
+    def __init__(self, parts: Parts, renderer: Renderer) -> None:
+        self._parts = parts
+        self._renderer = renderer
+
+    @page("/devices/<name>")
+    async def show(self, request: Request, principal: Principal, name: str, query: DeviceQuery) -> str:
+        """All about the device."""
+        return await self._render(principal, name, query)
+
+    @page("/devices/<name>/rename", role=Role.ADMIN, methods=("POST",))
+    async def rename(
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+    ) -> str | Redirect:
+        """Call it something else."""
+        find_device(self._parts, name)
+        new = form.get("name", "").strip()
+        if new == name:
+            return Redirect(f"/devices/{name}")
+        if not is_device_name(new):
+            return await self._refuse(request, principal, name, {"name": "Use small letters, digits and hyphens."}, new)
+        try:
+            await self._parts.center.devices.rename(name, new, principal.actor)
+        except NameTaken:
+            return await self._refuse(request, principal, name, {"name": f"Another device is called {new}."}, new)
+        return Redirect(f"/devices/{new}")
+
+    @page("/devices/<name>/revoke", role=Role.ADMIN, methods=("POST",))
+    async def revoke(
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+    ) -> str | Redirect:
+        """Keep it out from now on."""
+        find_device(self._parts, name)
+        if form.get("sure") != "yes":
+            return await self._refuse(request, principal, name, {"sure": f"Tick the box to revoke {name}."})
+        await self._parts.center.devices.revoke(name, principal.actor)
+        return Redirect(f"/devices/{name}")
+
+    @page("/devices/<name>/remove", role=Role.ADMIN, methods=("POST",))
+    async def remove(
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+    ) -> str | Redirect:
+        """Forget it, where its name was typed to show that it is meant."""
+        find_device(self._parts, name)
+        if form.get("confirm", "").strip() != name:
+            return await self._refuse(request, principal, name, {"confirm": f"Type {name} here. Nothing was removed."})
+        await self._parts.center.devices.remove(name, principal.actor)
+        return Redirect("/devices")
+
+    async def _refuse(
+        self, request: Request, principal: Principal, name: str, problems: dict[str, str], renamed: str | None = None
+    ) -> str:
+        request.setResponseCode(422)
+        return await self._render(principal, name, DeviceQuery(), problems, renamed)
+
+    async def _render(
+        self,
+        principal: Principal,
+        name: str,
+        query: DeviceQuery,
+        problems: dict[str, str] | None = None,
+        renamed: str | None = None,
+    ) -> str:
+        device = find_device(self._parts, name)
+        lines, older = await self._lines(name, query)
+        return self._renderer.render(
+            "device.html",
+            principal,
+            place="devices",
+            device=device,
+            forms=command_forms(device, self._renderer.moment(principal)),
+            commands=await self._parts.center.commands.recent(name, COMMANDS),
+            few=FEW,
+            query=query,
+            lines=lines,
+            older=older,
+            levels=list(LogLevel),
+            app_words=APP_WORDS,
+            problems=problems or {},
+            renamed=name if renamed is None else renamed,
+        )
+
+    async def _lines(self, name: str, query: DeviceQuery) -> tuple[list[StoredLine], int | None]:
+        """The lines that are asked for, oldest first, and before which one to go on, where there are older ones."""
+        level = LogLevel(query.level) if query.level in list(LogLevel) else LogLevel.DEBUG
+        limit = SEARCHED if query.text else LINES + 1
+        found = await self._parts.center.logs.recent(name, limit, before=query.before, level=level)
+        text = query.text.lower()
+        fitting = [line for line in found if text in line.text.lower()]
+        shown = fitting[:LINES]
+        older = shown[-1].id if len(fitting) > LINES else found[-1].id if text and len(found) == SEARCHED else None
+        return shown[::-1], older

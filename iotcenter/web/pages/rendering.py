@@ -1,0 +1,132 @@
+"""Turns templates into pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from iotcenter import __version__
+from iotcenter.model import Command, CommandOffer, Device, Role, SeriesValue
+from iotcenter.web.pages.arguments import in_words, label_of
+from iotcenter.web.pages.times import Moment
+from iotcenter.web.pages.units import Quantity, number, quantity
+from iotcenter.web.pages.views import is_stale, layout, offering, shape
+from iotcenter.web.principal import Principal
+
+PLACES = (
+    ("dashboard", "/", "Dashboard", Role.VIEWER),
+    ("devices", "/devices", "Devices", Role.VIEWER),
+    ("add", "/add-device", "Add device", Role.ADMIN),
+    ("more", "/more", "More", Role.VIEWER),
+)
+"""Where the bar leads: key, URL, label, and the least role that may go there."""
+
+
+class Renderer:
+    """Renders the templates of ``iotcenter.assets``."""
+
+    def __init__(self, build: str, seconds: Callable[[], float], trouble: Callable[[], object] = lambda: None) -> None:
+        """``build`` stands in the URLs of static files, so that they may be cached for good; ``seconds`` is the clock.
+
+        ``trouble`` says what keeps the server from storing anything now, if something does: every page shows it.
+        """
+        self._seconds = seconds
+        self._trouble = trouble
+        self._environment = compiled(build)
+
+    def moment(self, principal: Principal | None) -> Moment:
+        """Now, in the zone of whoever looks."""
+        return Moment(self._seconds(), principal.time_zone if principal is not None else "UTC")
+
+    def render(self, template: str, principal: Principal | None, **context: Any) -> str:
+        """The page that ``template`` makes of ``context`` for ``principal``, who is None before they signed in."""
+        moment = self.moment(principal)
+        defaults = {"place": "", "problems": {}}
+        return self._environment.get_template(template).render(
+            {**defaults, **context},
+            principal=principal,
+            moment=moment,
+            trouble=self._trouble() or "",
+            may=lambda role: principal is not None and principal.role.covers(role),
+            stale=lambda series, device: is_stale(series, device, moment.now),
+        )
+
+
+@lru_cache(maxsize=1)
+def compiled(build: str) -> Environment:
+    """The templates, all compiled at once, so that no visitor waits for it, and one time for all doors."""
+    environment = Environment(
+        loader=PackageLoader("iotcenter.assets", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    environment.globals.update(
+        build=build, version=__version__, places=PLACES, Role=Role, static=lambda name: f"/static/{build}/{name}"
+    )
+    environment.filters.update(
+        shown=shown, label=label, title=title, plain=plain, said=said, reason=reason, sentence=sentence, grouped=grouped
+    )
+    environment.filters.update(shape=shape, layout=layout, offering=offering)
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+    return environment
+
+
+def shown(series: SeriesValue) -> Quantity:
+    """The newest value of a series as people write it; a dash where there is none yet."""
+    if series.value is None:
+        return Quantity("\N{EN DASH}")
+    return quantity(series.value, series.unit, series.decimals)
+
+
+def label(offer: CommandOffer) -> str:
+    """What people call a command."""
+    words = offer.name.replace("_", " ")
+    return offer.label or words[:1].upper() + words[1:]
+
+
+def title(name: str, device: Device) -> str:
+    """What people call the command ``name``, also where the device offers it no longer."""
+    return next((label(offer) for offer in device.commands if offer.name == name), name)
+
+
+def plain(value: Any) -> str:
+    """A command's argument or result as text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def said(command: Command, device: Device, moment: Moment) -> list[tuple[str, str]]:
+    """The arguments that a command was given with, as people call and write them."""
+    offers = (offer for offer in device.commands if offer.name == command.name)
+    declared = {argument.name: argument for offer in offers for argument in offer.arguments}
+
+    def one(name: str, value: Any) -> tuple[str, str]:
+        argument = declared.get(name)
+        return (name, plain(value)) if argument is None else (label_of(argument), in_words(argument, value, moment))
+
+    return [one(name, value) for name, value in command.args.items()]
+
+
+def reason(device: Device) -> str:
+    """Why a device is not online, as a sentence; empty where there is no more to say than its state does."""
+    return sentence(device.reason)
+
+
+def sentence(text: str) -> str:
+    """``text`` with a capital letter before it and a full stop behind it."""
+    text = text.strip()
+    stop = "" if not text or text.endswith((".", "!", "?", ":")) else "."
+    return text[:1].upper() + text[1:] + stop
+
+
+def grouped(count: int) -> str:
+    """A count, with thin spaces between the thousands where it is long."""
+    return number(count, 0)

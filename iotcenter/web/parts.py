@@ -1,0 +1,57 @@
+"""What the pages and the API may use of the house: put together once, in ``iotcenter.service``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from iotcenter.web.assets import Assets
+from iotcenter.web.streams import Streams
+
+if TYPE_CHECKING:
+    from iotcenter.center.center import Center
+    from iotcenter.identity.accounts import Accounts
+    from iotcenter.identity.authority import Authority
+    from iotcenter.identity.enrollment import Enrollments
+    from iotcenter.identity.sessions import Sessions
+    from iotcenter.identity.setup import SetupLink
+    from iotcenter.identity.tokens import ApiTokens
+    from iotcenter.identity.users import Users
+    from iotcenter.identity.web_certificate import WebCertificate
+    from iotcenter.storage.store import Store
+
+
+@dataclass
+class Ports:
+    """Where the doors stand open: (interface, port) each, None where one is shut. Filled in once they are open."""
+
+    https: tuple[str, int] | None = None
+    http: tuple[str, int] | None = None
+    tls: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that a handler may need. ``reactor`` is Twisted's, or a test's clock; ``names`` are those of [web] in
+    the configuration."""
+
+    reactor: Any
+    center: Center
+    store: Store
+    authority: Authority
+    accounts: Accounts
+    enrollments: Enrollments
+    users: Users
+    sessions: Sessions
+    tokens: ApiTokens
+    setup_link: SetupLink
+    web_certificate: WebCertificate
+    assets: Assets
+    streams: Streams
+    ports: Ports
+    names: tuple[str, ...] = ()
+
+    @property
+    def build(self) -> str:
+        """What tells this build's pages and files from another's: pages that are older offer to reload."""
+        return self.assets.build

@@ -1,0 +1,133 @@
+"""Who asks: by the session cookie of a browser, by an API token, or over the control socket."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from twisted.web.server import Request
+
+from iotcenter.model import Role, User
+from iotcenter.web.doors import Door
+from iotcenter.web.errors import HTTPProblem
+from iotcenter.web.headers import header
+
+if TYPE_CHECKING:
+    from iotcenter.web.parts import Parts
+
+SESSION_LIFETIME = 90 * 86400
+"""Seconds for which browsers keep the cookie: as long as a session can last."""
+
+MAX_SECRET = 256
+"""The longest cookie or token that is looked up: ours are far shorter."""
+
+
+class Via(Enum):
+    """How somebody proved who they are."""
+
+    SESSION = "session"
+    TOKEN = "token"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who may do what their role may. ``csrf`` is what the forms of their session carry.
+
+    ``key`` tells this session or token from others, without being its secret.
+    """
+
+    name: str
+    role: Role
+    via: Via
+    csrf: str = field(default="", repr=False)
+    user: User | None = None
+    key: str = field(default="", repr=False)
+
+    @property
+    def actor(self) -> str:
+        """Who did it, for the records: a user by name, a token marked as one."""
+        return f"token {self.name}" if self.via is Via.TOKEN else self.name
+
+    @property
+    def time_zone(self) -> str:
+        """The zone in which times without one are meant, and shown."""
+        return self.user.time_zone if self.user is not None else "UTC"
+
+
+LOCAL = Principal("local", Role.ADMIN, Via.LOCAL, key="local")
+"""Whoever can open the control socket."""
+
+
+async def find_principal(request: Request, parts: Parts, door: Door) -> Principal | None:
+    """Who asks, or None where they do not say.
+
+    An ``Authorization`` header that is not good is refused, whatever else comes with it: a program that shows a bad
+    token shall know.
+    """
+    if door is Door.CONTROL:
+        return LOCAL
+    authorization = header(request, "authorization")
+    if authorization is not None:
+        return await _by_token(authorization, parts)
+    secret = session_secret(request, door)
+    if secret is None:
+        return None
+    session = await parts.sessions.find(secret)
+    if session is None:
+        return None
+    return Principal(session.user.name, session.user.role, Via.SESSION, session.csrf, session.user, _key(secret))
+
+
+async def _by_token(authorization: str, parts: Parts) -> Principal:
+    scheme, _, secret = authorization.partition(" ")
+    secret = secret.strip()
+    if scheme.lower() == "bearer" and secret.isascii() and 0 < len(secret) <= MAX_SECRET:
+        token = await parts.tokens.find(secret)
+        if token is not None:
+            return Principal(token.name, token.role, Via.TOKEN, key=_key(secret))
+    raise HTTPProblem(
+        401, "bad_token", "this API token is not known, or has expired", headers={"WWW-Authenticate": "Bearer"}
+    )
+
+
+def _key(secret: str) -> str:
+    return hashlib.sha256(b"principal:" + secret.encode()).hexdigest()[:32]
+
+
+def cookie_name(door: Door) -> str:
+    """What the session's cookie is called: over HTTPS the prefix makes browsers insist on Secure, on Path=/ and on this
+    very host."""
+    return "__Host-iotcenter_session" if door is Door.HTTPS else "iotcenter_session"
+
+
+def session_secret(request: Request, door: Door) -> str | None:
+    """The secret in the request's session cookie, whether it is good or not: what to give to ``sessions.end``."""
+    value = request.getCookie(cookie_name(door).encode())
+    if value is None or not 0 < len(value) <= MAX_SECRET or not value.isascii():
+        return None
+    return str(value, "ascii")
+
+
+def keep_session(request: Request, door: Door, secret: str) -> None:
+    """Have the browser keep the session: what to do after a sign-in."""
+    _set_cookie(request, door, secret, SESSION_LIFETIME)
+
+
+def drop_session(request: Request, door: Door) -> None:
+    """Have the browser forget the session: what to do after a sign-out."""
+    _set_cookie(request, door, "", 0)
+
+
+def _set_cookie(request: Request, door: Door, value: str, lifetime: int) -> None:
+    request.addCookie(
+        cookie_name(door),
+        value,
+        path="/",
+        max_age=str(lifetime),
+        secure=door is Door.HTTPS,
+        httpOnly=True,
+        sameSite="lax",
+    )

@@ -1,0 +1,80 @@
+"""Values and times as people write them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from iotcenter.model import LARGEST
+from iotcenter.web.pages.times import Moment, zone_names
+from iotcenter.web.pages.units import Quantity, number, quantity, span
+
+CASES = json.loads(Path(__file__).with_name("formats.json").read_text())
+"""What is shown for what; the browser tests hold ``format.js`` to the same."""
+
+
+class QuantityTests(SynchronousTestCase):
+    """``quantity``, ``number`` and ``span``."""
+
+    def test_values_look_as_written_down(self) -> None:
+        """Each value in formats.json is shown as it says there."""
+        for value, unit, decimals, text, shown in CASES["quantities"]:
+            self.assertEqual(quantity(value, unit, decimals), Quantity(text, shown), (value, unit, decimals))
+
+    def test_lengths_of_time(self) -> None:
+        """A length of time has its two largest units."""
+        for seconds, text in CASES["spans"]:
+            self.assertEqual(span(seconds), text)
+
+    @given(st.floats(-LARGEST, LARGEST), st.none() | st.integers(0, 9), st.sampled_from(["", "Cel", "B", "s", "count"]))
+    def test_every_number_can_be_shown(self, value: float, decimals: int | None, unit: str) -> None:
+        """Whatever a device may send is shown, in a text of bounded length."""
+        self.assertLessEqual(len(quantity(value, unit, decimals).text), 30)
+
+    @given(st.floats(0.001, 999))
+    def test_three_significant_digits(self, value: float) -> None:
+        """Without decimals a number is within half a unit of its third digit."""
+        off = abs(float(number(value)) - value)
+        self.assertLessEqual(off, 0.5 * 10 ** (math.floor(math.log10(value)) - 2) * 1.0001)
+
+
+class MomentTests(SynchronousTestCase):
+    """``Moment``."""
+
+    def test_times_look_as_written_down(self) -> None:
+        """Each time in formats.json is shown as it says there, in its zone."""
+        for time, zone, exact, short in CASES["times"]:
+            moment = Moment(CASES["now"], zone)
+            self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
+
+    def test_how_long_ago(self) -> None:
+        """What was is so long ago, what will be is in so long, and what is about now is now."""
+        for passed, text in CASES["agos"]:
+            self.assertEqual(Moment(1e9).ago(1e9 - passed), text)
+
+    def test_for_machines(self) -> None:
+        """The attribute ``datetime`` holds ISO 8601 with the offset of the zone."""
+        self.assertEqual(Moment(0.0, "Asia/Kolkata").iso(1795356202.9), "2026-11-22T19:33:22+05:30")
+
+    @given(st.floats(-253402300800.0, 253402300800.0), st.sampled_from(["UTC", "Pacific/Kiritimati", "America/Adak"]))
+    def test_every_time_can_be_shown(self, time: float, zone: str) -> None:
+        """Whatever time a device may send is shown, in every zone."""
+        moment = Moment(0.0, zone)
+        self.assertTrue(moment.exact(time) and moment.short(time) and moment.iso(time) and moment.ago(time))
+
+    def test_a_zone_that_is_gone(self) -> None:
+        """A user whose zone this machine does not know (any more) sees UTC."""
+        for name in ("Europe/Atlantis", "../etc/passwd", "", "\0"):
+            self.assertEqual(Moment(0.0, name).zone.key, "UTC")
+
+    def test_zones_to_choose_from(self) -> None:
+        """UTC comes first, then the cities; old names are left out."""
+        names = zone_names()
+        self.assertEqual(names[0], "UTC")
+        self.assertIn("Europe/Berlin", names)
+        self.assertNotIn("US/Pacific", names)

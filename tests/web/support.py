@@ -1,0 +1,309 @@
+"""A whole web on a loopback port, before a real center, identity and database, and a small browser to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from argon2 import PasswordHasher
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from iotcenter.center.center import Center
+from iotcenter.center.links import DeviceLink
+from iotcenter.identity.accounts import Accounts
+from iotcenter.identity.authority import Authority
+from iotcenter.identity.enrollment import Enrollments
+from iotcenter.identity.passwords import Passwords
+from iotcenter.identity.sessions import Sessions
+from iotcenter.identity.setup import SetupLink
+from iotcenter.identity.tokens import ApiTokens
+from iotcenter.identity.users import Users
+from iotcenter.identity.web_certificate import WebCertificate
+from iotcenter.model import Argument, ArgumentType, CommandOffer, Message, Reading, Role, Series
+from iotcenter.storage.store import Store
+from iotcenter.web.assets import Assets
+from iotcenter.web.doors import Door
+from iotcenter.web.parts import Parts, Ports
+from iotcenter.web.principal import cookie_name
+from iotcenter.web.site import BoundedSite, make_site
+from iotcenter.web.streams import Streams
+from iotcenter.wire.messages import Hello, Report
+
+PASSWORD = "correct horse battery"
+
+HELLO = Hello(
+    agent="test/1",
+    boot=1,
+    series=(Series("temperature", unit="Cel", every=10.0), Series("door")),
+    commands=(
+        CommandOffer("identify", arguments=(Argument("seconds", ArgumentType.INTEGER, maximum=60.0),)),
+        CommandOffer("reboot", confirm=True),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said. Names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return msgspec.json.decode(self.body)
+
+    def code(self) -> str:
+        """The word for programs of what went wrong."""
+        return str(self.json()["error"]["code"])
+
+    def header(self, name: str) -> str:
+        """The only header of that name; empty where there is none."""
+        values = self.headers.get(name, [""])
+        assert len(values) == 1, (name, values)
+        return values[0]
+
+
+class Wire(Protocol):
+    """A connection to the server as bytes."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.lost: Deferred[bytes] = Deferred()
+        self._waiting: list[tuple[bytes, Deferred[None]]] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep what came."""
+        self.received += data
+        for wanted, waiter in tuple(self._waiting):
+            if wanted in self.received:
+                self._waiting.remove((wanted, waiter))
+                waiter.callback(None)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone: what came over it is all there is."""
+        self.lost.callback(bytes(self.received))
+        for _, waiter in self._waiting:
+            waiter.errback(reason)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, whatever they are."""
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def until(self, wanted: bytes) -> Deferred[None]:
+        """Fires when ``wanted`` has come; fails when the connection is lost before."""
+        waiter: Deferred[None] = Deferred()
+        if wanted in self.received:
+            waiter.callback(None)
+        else:
+            self._waiting.append((wanted, waiter))
+        return waiter
+
+    async def close(self) -> None:
+        """Go away."""
+        if not self.lost.called:
+            self.transport.abortConnection()  # type: ignore[union-attr]
+            await self.lost
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who asks: the headers that say who, and the token of their session's forms."""
+
+    headers: Mapping[str, str]
+    csrf: str = ""
+
+
+NOBODY = Visitor({})
+
+
+class FakeLink:
+    """A device's link that keeps what it is told."""
+
+    transport = "tls"
+    address = "192.0.2.7"
+    heartbeat = 10.0
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.closed: tuple[str, str] | None = None
+
+    def send(self, message: Message) -> None:
+        """Keep ``message``."""
+        self.sent.append(message)
+
+    def close(self, code: str, reason: str) -> None:
+        """Note why."""
+        self.closed = code, reason
+
+
+class WebTestCase(TestCase):
+    """Has a server whose web listens on a loopback port, by the door of the class."""
+
+    door = Door.HTTP
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """Open everything."""
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.store = Store(self.directory, reactor)
+        self.store.open()
+        self.authority = Authority.open(self.directory, self.reactor.seconds)
+        self.accounts = Accounts(self.store, self.authority, self.reactor.seconds)
+        await self.accounts.load()
+        self.center = Center(self.store, self.accounts, self.reactor)
+        await self.center.load()
+        self.center.start()
+        self.parts = self.make_parts()
+        self.site = make_site(self.parts, self.door)
+        self.port = self.listen(self.site)
+        self.wires: list[Wire] = []
+
+    def make_parts(self) -> Parts:
+        """What the site is made of. Passwords are hashed as cheaply as can be."""
+        seconds = self.reactor.seconds
+        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        users = Users(self.store, self.reactor, Passwords(self.reactor, cheap))
+        assets = Assets.load()
+        return Parts(
+            reactor=self.reactor,
+            center=self.center,
+            store=self.store,
+            authority=self.authority,
+            accounts=self.accounts,
+            enrollments=Enrollments(self.store, self.authority, seconds),
+            users=users,
+            sessions=Sessions(self.store, seconds),
+            tokens=ApiTokens(self.store, seconds),
+            setup_link=SetupLink(self.store, users, seconds),
+            web_certificate=WebCertificate.open(self.directory, self.authority, seconds),
+            assets=assets,
+            streams=Streams(self.reactor, self.center.subscribers, self.center.devices, assets.build),
+            ports=Ports(https=("127.0.0.1", 8443), http=("127.0.0.1", 8080), tls=("127.0.0.1", 9998)),
+        )
+
+    def listen(self, site: BoundedSite) -> Any:
+        """Open a port for ``site``."""
+        return self.reactor.listenTCP(0, site, interface="127.0.0.1")
+
+    async def tearDown(self) -> None:  # type: ignore[override]
+        """Close everything."""
+        for wire in self.wires:
+            await wire.close()
+        await self.port.stopListening()
+        self.parts.streams.stop()
+        self.parts.users.close()
+        self.center.stop()
+        await self.store.close()
+
+    async def connect(self) -> Wire:
+        """A connection to the server."""
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port.getHost().port)
+        wire: Wire = await connectProtocol(endpoint, Wire())
+        self.wires.append(wire)
+        return wire
+
+    def held(self) -> int:
+        """How many bytes wait in the server for the one connection that it has."""
+        [connection] = self.site.connections
+        transport: Any = connection.transport  # type: ignore[attr-defined]
+        return len(transport.dataBuffer) + int(transport._tempDataLen)
+
+    async def most_held(self) -> int:
+        """The most bytes that ever wait for the one connection, until it is gone."""
+        most = 0
+        while len(self.site.connections):
+            most = max(most, self.held())
+            await self.store.devices.all()
+        return most
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        visitor: Visitor = NOBODY,
+        *,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request and read its answer; what changes something bears the token of the visitor's session."""
+        sent = {"Host": f"127.0.0.1:{self.port.getHost().port}", "Connection": "close", **visitor.headers}
+        if json is not None:
+            body, sent["Content-Type"] = msgspec.json.encode(json), "application/json"
+        if form is not None:
+            fields = {"csrf": visitor.csrf, **form} if visitor.csrf else form
+            body, sent["Content-Type"] = urlencode(fields).encode(), "application/x-www-form-urlencoded"
+        elif visitor.csrf and method not in ("GET", "HEAD"):
+            sent["X-CSRF-Token"] = visitor.csrf
+        if body or method not in ("GET", "HEAD"):
+            sent["Content-Length"] = str(len(body))
+        sent |= headers or {}
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+        wire = await self.connect()
+        wire.write(head.encode() + b"\r\n" + body)
+        return parse(await wire.lost)
+
+    async def user(self, role: Role, name: str = "") -> Visitor:
+        """A browser in which a user of that role is signed in."""
+        user = await self.parts.users.add(name or role.value, role, PASSWORD)
+        secret = await self.parts.sessions.create(user.name)
+        session = await self.parts.sessions.find(secret)
+        assert session is not None
+        return Visitor({"Cookie": f"{cookie_name(self.door)}={secret}"}, session.csrf)
+
+    async def program(self, role: Role, name: str = "") -> Visitor:
+        """A program with an API token of that role."""
+        secret = await self.parts.tokens.create(name or f"{role.value} program", role)
+        return Visitor({"Authorization": f"Bearer {secret}"})
+
+    async def device(self, name: str = "kitchen-pi", hello: Hello = HELLO) -> tuple[FakeLink, DeviceLink]:
+        """A device with an open link."""
+        row = await self.accounts.add(name, "tls", "ann")
+        self.center.devices.admit(row)
+        link = FakeLink()
+        attachment = self.center.attach(row.id, link, hello)
+        link.sent.clear()
+        return link, attachment
+
+    async def report(self, attachment: DeviceLink, *readings: Reading, sequence: int = 1) -> None:
+        """Have a device report readings, and wait until they are stored."""
+        attachment.received(Report(boot=1, sequence=sequence, readings=readings))
+        await self.store.devices.seen(attachment.known.id, self.reactor.seconds(), "192.0.2.7")
+
+
+def parse(data: bytes) -> Answer:
+    """The one answer in ``data``, whose connection was closed after it."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.setdefault(name.lower(), []).append(value)
+    if headers.get("transfer-encoding") == ["chunked"]:
+        body = dechunk(body)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def dechunk(data: bytes) -> bytes:
+    """The body in ``data``, as far as it came."""
+    body = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        length = int(size or b"0", 16)
+        body, data = body + data[:length], data[length + 2 :]
+    return body

@@ -1,0 +1,143 @@
+"""The API's users, tokens and enrollments, and the server itself."""
+
+from __future__ import annotations
+
+from iotcenter.model import Role
+from tests.web.support import PASSWORD, Visitor, WebTestCase
+
+
+class UserTests(WebTestCase):
+    """The people who may sign in."""
+
+    async def test_their_life(self) -> None:
+        """A user is added, changed and removed, and no answer holds a password."""
+        admin = await self.program(Role.ADMIN)
+        body = {"name": "Ann", "role": "operator", "password": PASSWORD}
+        answer = await self.ask("POST", "/api/v1/users", admin, json=body)
+        self.assertEqual((answer.status, answer.json()["name"], answer.json()["role"]), (201, "ann", "operator"))
+        answer = await self.ask("PATCH", "/api/v1/users/ann", admin, json={"role": "admin", "password": PASSWORD + "2"})
+        self.assertEqual((answer.status, answer.json()["role"]), (200, "admin"))
+        answer = await self.ask("GET", "/api/v1/users", admin)
+        self.assertEqual([user["name"] for user in answer.json()], ["ann"])
+        self.assertNotIn(b"password", answer.body)
+        await self.parts.users.add("bob", Role.ADMIN, PASSWORD)
+        self.assertEqual((await self.ask("DELETE", "/api/v1/users/ann", admin)).status, 204)
+        self.assertEqual((await self.ask("DELETE", "/api/v1/users/ann", admin)).status, 404)
+        self.assertEqual((await self.ask("PATCH", "/api/v1/users/ann", admin, json={"role": "viewer"})).status, 404)
+
+    async def test_bad_ones(self) -> None:
+        """What does not fit is said at its field."""
+        admin = await self.program(Role.ADMIN)
+        good = {"name": "ann", "role": "viewer", "password": PASSWORD}
+        for field, value in {"name": "a b", "role": "king", "password": "short", "time_zone": "Mars"}.items():
+            answer = await self.ask("POST", "/api/v1/users", admin, json={**good, field: value})
+            self.assertEqual((answer.status, list(answer.json()["error"]["fields"])), (422, [field]))
+
+    async def test_last_admin(self) -> None:
+        """The last admin cannot be removed or demoted."""
+        admin = await self.user(Role.ADMIN, "ann")
+        self.assertEqual((await self.ask("DELETE", "/api/v1/users/ann", admin)).code(), "last_admin")
+        answer = await self.ask("PATCH", "/api/v1/users/ann", admin, json={"role": "viewer"})
+        self.assertEqual((answer.status, answer.code()), (409, "last_admin"))
+
+    async def test_demoted(self) -> None:
+        """Who may do less finds so with the next request; whose password was changed is signed out."""
+        admin = await self.program(Role.ADMIN)
+        ann, _ = await self.user(Role.ADMIN, "ann"), await self.user(Role.ADMIN, "bob")
+        await self.ask("PATCH", "/api/v1/users/ann", admin, json={"role": "viewer"})
+        self.assertEqual((await self.ask("GET", "/api/v1/users", ann)).status, 403)
+        await self.ask("PATCH", "/api/v1/users/ann", admin, json={"password": "another password"})
+        self.assertEqual((await self.ask("GET", "/api/v1/devices", ann)).status, 401)
+
+
+class TokenTests(WebTestCase):
+    """The tokens of programs."""
+
+    async def test_their_life(self) -> None:
+        """A token is told once, works, is listed without its secret, and is refused once removed."""
+        admin = await self.user(Role.ADMIN)
+        body = {"name": "graphs", "role": "viewer", "lifetime": 60}
+        answer = await self.ask("POST", "/api/v1/tokens", admin, json=body)
+        secret = answer.json()["token"]
+        self.assertEqual(answer.status, 201)
+        self.assertLess(abs(answer.json()["expires"] - self.reactor.seconds() - 60), 5)
+        program = Visitor({"Authorization": f"bearer {secret}"})
+        self.assertEqual((await self.ask("GET", "/api/v1/devices", program)).status, 200)
+        answer = await self.ask("GET", "/api/v1/tokens", admin)
+        self.assertEqual(answer.json()[0]["name"], "graphs")
+        self.assertNotIn(secret.encode(), answer.body)
+        self.assertEqual((await self.ask("DELETE", "/api/v1/tokens/graphs", admin)).status, 204)
+        self.assertEqual((await self.ask("GET", "/api/v1/devices", program)).status, 401)
+
+    async def test_bad_ones(self) -> None:
+        """A name that is taken, and a time that is over, are refused."""
+        admin = await self.user(Role.ADMIN)
+        await self.ask("POST", "/api/v1/tokens", admin, json={"name": "graphs"})
+        answer = await self.ask("POST", "/api/v1/tokens", admin, json={"name": "graphs"})
+        self.assertEqual((answer.status, answer.code()), (409, "name_taken"))
+        answer = await self.ask("POST", "/api/v1/tokens", admin, json={"name": "old", "expires": 1.0})
+        self.assertEqual((answer.status, list(answer.json()["error"]["fields"])), (422, ["expires"]))
+
+
+class EnrollmentTests(WebTestCase):
+    """The tokens of devices."""
+
+    async def test_their_life(self) -> None:
+        """A token comes with the line to paste, is listed without its text, and can be withdrawn."""
+        admin = await self.program(Role.ADMIN)
+        body = {"name": "attic", "lifetime": 60, "address": "center.example.org"}
+        answer = await self.ask("POST", "/api/v1/enrollments", admin, json=body)
+        issued = answer.json()
+        pin = self.parts.web_certificate.pin()
+        url = f"https://center.example.org:8443/join/{issued['token']}"
+        self.assertEqual(answer.status, 201)
+        self.assertEqual(issued["line"], f"curl -fsSk --pinnedpubkey '{pin}' {url} | sh")
+        answer = await self.ask("GET", "/api/v1/enrollments", admin)
+        self.assertEqual([(one["id"], one["name"]) for one in answer.json()], [(issued["id"], "attic")])
+        self.assertNotIn(issued["token"].encode(), answer.body)
+        path = f"/api/v1/enrollments/{issued['id']}"
+        self.assertEqual((await self.ask("DELETE", path, admin)).status, 204)
+        self.assertEqual((await self.ask("DELETE", path, admin)).status, 404)
+
+    async def test_no_door_for_devices(self) -> None:
+        """Where devices cannot come in, no token is given out."""
+        self.parts.ports.tls = None
+        answer = await self.ask("POST", "/api/v1/enrollments", await self.program(Role.ADMIN), json={"name": "attic"})
+        self.assertEqual((answer.status, answer.code()), (409, "tls_off"))
+
+
+class ServerTests(WebTestCase):
+    """The server itself."""
+
+    async def test_status(self) -> None:
+        """It says how it fares."""
+        await self.device()
+        answer = await self.ask("GET", "/api/v1/status", await self.program(Role.VIEWER))
+        status = answer.json()
+        self.assertEqual((status["devices"], status["online"], status["storage"]), (1, 1, "ok"))
+        self.assertEqual(status["fingerprint"], self.parts.web_certificate.fingerprint())
+
+    async def test_setup_link(self) -> None:
+        """A setup link leads to the web, and is refused once there are users."""
+        program = await self.program(Role.ADMIN)
+        answer = await self.ask("POST", "/api/v1/setup-link", program, json={})
+        link, _, secret = answer.json()["link"].partition("?t=")
+        self.assertEqual(link, "https://127.0.0.1:8443/setup")
+        self.assertTrue(await self.parts.setup_link.check(secret))
+        await self.user(Role.ADMIN)
+        answer = await self.ask("POST", "/api/v1/setup-link", program)
+        self.assertEqual((answer.status, answer.code()), (403, "refused"))
+
+    async def test_metrics(self) -> None:
+        """Numbers are for programs on this machine, or with a token: not for those who come through a proxy on it."""
+        await self.device()
+        answer = await self.ask("GET", "/metrics")
+        lines = answer.body.decode().splitlines()
+        self.assertIn('iotcenter_devices{state="online"} 1', lines)
+        self.assertIn("iotcenter_storage_ok 1", lines)
+        self.assertTrue(all(line.startswith("#") or float(line.rpartition(" ")[2]) >= 0 for line in lines))
+        for header in ("X-Forwarded-For", "Forwarded"):
+            answer = await self.ask("GET", "/metrics", headers={header: "192.0.2.1"})
+            self.assertEqual(answer.status, 401)
+            answer = await self.ask("GET", "/metrics", await self.program(Role.VIEWER, header), headers={header: "x"})
+            self.assertEqual(answer.status, 200)

@@ -1,0 +1,50 @@
+/** The live indicator in the bar: what it says, what it offers, and when the page asks to be reloaded. */
+
+import { live } from "./live.js";
+
+const WORDS = {
+  connecting: ["Connecting", "Waiting for the server’s first word."],
+  live: ["Live", "Values on this page change as they arrive."],
+  paused: ["Paused", "This page stands still until you go on."],
+  reconnecting: ["Reconnecting", "The connection to the server broke. This page comes back by itself."],
+  offline: ["Offline", "The server has not answered for a while: values are old. This page comes back by itself."],
+  out: ["Signed out", "Your session has ended. Sign in again to go on."],
+};
+
+const indicator = document.querySelector("[data-live]");
+const pause = document.querySelector("[data-live-pause]");
+
+function show() {
+  const [word, text] = WORDS[live.state];
+  indicator.dataset.live = live.state;
+  indicator.hidden = false;
+  indicator.querySelector("[data-live-word]").textContent = word;
+  document.querySelector("[data-live-text]").textContent = text;
+  pause.textContent = live.paused ? "Go on" : "Pause live updates";
+  pause.setAttribute("aria-pressed", String(live.paused));
+  if (live.state === "out") {
+    const back = encodeURIComponent(location.pathname + location.search);
+    notify("Your session has ended.", "Sign in", () => location.assign(`/sign-in?next=${back}`));
+  }
+}
+
+/** Says something at the foot of the page, with one thing to do about it. */
+function notify(text, action, act) {
+  const notice = document.querySelector("[data-live-notice]");
+  const button = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: action });
+  button.addEventListener("click", act);
+  notice.hidden = false;
+  notice.replaceChildren(text, button);
+}
+
+if (indicator) {
+  live.addEventListener("state", show);
+  live.addEventListener("newer", () => {
+    notify("The server was updated. Reload to go on with the new pages.", "Reload", () => location.reload());
+  });
+  pause.addEventListener("click", () => {
+    live.paused = !live.paused;
+    show();
+  });
+  show();
+}

@@ -1,0 +1,67 @@
+/** Who is online: states, reasons, when somebody was seen, and how many there are of each state. */
+
+import { setTime } from "./ago.js";
+import { live } from "./live.js";
+
+function each(attribute, device, change) {
+  document.querySelectorAll(`[data-${attribute}="${CSS.escape(device)}"]`).forEach(change);
+}
+
+function show({ name, state, reason, last_seen: seen }) {
+  each("presence", name, (element) => {
+    element.dataset.state = state;
+    element.textContent = state;
+  });
+  each("reason", name, (element) => { element.textContent = sentence(reason); });
+  each("when-offline", name, (element) => { element.hidden = element.disabled = state !== "offline"; });
+  showSeen(name, seen);
+}
+
+function showSeen(name, seen) {
+  if (seen === null) return;
+  each("seen", name, (element) => {
+    const time = element.querySelector("time") ?? firstTime(element);
+    if (seen > Number(time.dataset.ago ?? 0)) setTime(time, seen);
+  });
+}
+
+/** A device that was never seen has come. */
+function firstTime(element) {
+  const time = document.createElement("time");
+  element.replaceChildren("seen ", time);
+  return time;
+}
+
+function sentence(text) {
+  return text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?:]$/.test(text) ? "" : "."}` : "";
+}
+
+function count() {
+  const found = { all: live.devices.size, online: 0, late: 0, offline: 0 };
+  for (const device of live.devices.values()) found[device.state] += 1;
+  for (const element of document.querySelectorAll("[data-count]")) {
+    const text = String(found[element.dataset.count]);
+    if (element.textContent === text) continue;
+    element.textContent = text;
+    element.closest(".strip-item")?.classList.toggle("none", text === "0");
+  }
+}
+
+live.addEventListener("snapshot", ({ detail }) => {
+  detail.devices.forEach(show);
+  count();
+});
+live.addEventListener("device", ({ detail }) => {
+  show(detail);
+  count();
+});
+live.addEventListener("removed", count);
+live.addEventListener("presence", ({ detail }) => {
+  show({ ...detail, name: detail.device });
+  count();
+});
+live.addEventListener("readings", ({ detail }) => {
+  const newest = new Map();
+  for (const { device, time } of detail) newest.set(device, Math.max(time, newest.get(device) ?? 0));
+  newest.forEach((time, device) => showSeen(device, time));
+});
