@@ -1,0 +1,9 @@
+"""What goes wrong on the command line."""
+
+
+class CommandError(Exception):
+    """A command cannot be carried out; the text is the one line that the user reads."""
+
+
+class NoServer(CommandError):
+    """No server runs on the data directory."""

@@ -1,0 +1,142 @@
+"""What can be typed: every command of ``iotcenter``, its arguments, and the function that carries it out."""
+
+from __future__ import annotations
+
+import re
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from pathlib import Path
+
+from iotcenter import __version__
+from iotcenter.cli import devices, server, talking, users
+from iotcenter.cli.api import Api
+from iotcenter.cli.output import Answer
+
+Run = Callable[[Api, Namespace], Answer]
+
+ROLES = ("viewer", "operator", "admin")
+LEVELS = ("debug", "info", "warning", "error")
+
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+"""How long a unit of a duration is."""
+
+EPILOG = """\
+examples:
+  iotcenter enroll kitchen-pi                         a line to paste on a new device
+  iotcenter command kitchen-pi relay on=true          tell it something
+  iotcenter readings kitchen-pi temperature --from now-6h --csv
+"""
+
+
+def duration(text: str) -> float:
+    """Seconds, or a number with s, m, h or d behind it."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smhd]?)", text)
+    if found is None:
+        raise ArgumentTypeError(f"{text!r} is not a duration such as 90, 30m, 12h or 7d")
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def make_parser() -> ArgumentParser:
+    """The parser of it all. It gives ``run``, ``data`` and ``json`` besides a command's own arguments."""
+    top = ArgumentParser(
+        prog="iotcenter",
+        description="The administrator's way into an IotCenter server that runs on this machine.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"IotCenter {__version__}")
+    top.add_argument("--data", type=Path, metavar="DIR", help="the server's data directory (default: ./iotcenter-data)")
+    group = _Group(top)
+    _add_server(group)
+    _add_devices(group)
+    _add_talking(group)
+    _add_users(group.group("user", "people who may sign in"))
+    _add_tokens(group.group("token", "what other programs come in with"))
+    return top
+
+
+class _Group:
+    """Commands that stand beside each other."""
+
+    def __init__(self, parser: ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def group(self, name: str, about: str) -> _Group:
+        """Commands behind another word."""
+        return _Group(self._commands.add_parser(name, help=about, description=f"{about[:1].upper()}{about[1:]}."))
+
+    def command(self, name: str, run: Run, *arguments: str) -> ArgumentParser:
+        """A command, whose help is the docstring of the function that carries it out, with its positional arguments."""
+        about = run.__doc__ or ""
+        help_line = about.partition(". ")[0].rstrip(".")
+        parser = self._commands.add_parser(name, help=f"{help_line[:1].lower()}{help_line[1:]}", description=about)
+        for argument in arguments:
+            parser.add_argument(argument, metavar=argument.upper())
+        parser.add_argument("--json", action="store_true", help="print what the API answers")
+        parser.add_argument("--data", type=Path, default=SUPPRESS, help=SUPPRESS)
+        parser.set_defaults(run=run)
+        return parser
+
+
+def _add_server(group: _Group) -> None:
+    status = group.command("status", server.status)
+    status.add_argument("--wait", type=duration, default=0.0, metavar="TIME", help="how long it may take to come up")
+    group.command("setup-link", server.setup_link)
+
+
+def _add_devices(top: _Group) -> None:
+    group = top.group("device", "the devices")
+    group.command("list", devices.list_all)
+    group.command("show", devices.show, "name")
+    for parser in (group.command("add", devices.add, "name"), top.command("enroll", devices.enroll, "name")):
+        _can_expire(parser, "how long the token works (default: 30m)")
+        parser.add_argument("--address", metavar="HOST", help="where the device shall find this server")
+    group.command("rename", devices.rename, "name", "new")
+    _can_confirm(group.command("revoke", devices.revoke, "name"))
+    _can_confirm(group.command("remove", devices.remove, "name"))
+
+
+def _add_talking(group: _Group) -> None:
+    command = group.command("command", talking.command, "device", "command")
+    command.add_argument("arguments", nargs="*", metavar="KEY=VALUE")
+    command.add_argument(
+        "--timeout", type=duration, default=30.0, metavar="TIME", help="how long to wait for the result (default: 30s)"
+    )
+    _can_expire(command, "how long the command may wait for a device that is offline (default: not at all)")
+    readings = group.command("readings", talking.readings, "device", "series")
+    readings.add_argument(
+        "--from", dest="start", default="now-1h", metavar="TIME", help="Unix seconds, ISO 8601 or now-6h"
+    )
+    readings.add_argument("--to", dest="end", default="now", metavar="TIME", help="likewise (default: now)")
+    readings.add_argument("--step", type=duration, default=0.0, metavar="TIME", help="sum up in buckets of so long")
+    readings.add_argument("--csv", action="store_true", help="print CSV, of any length")
+    logs = group.command("logs", talking.logs, "device")
+    logs.add_argument("--limit", type=int, default=100, help="how many lines (default: 100)")
+    logs.add_argument("--level", choices=LEVELS, help="the lowest level that is shown")
+
+
+def _add_users(group: _Group) -> None:
+    group.command("list", users.list_all)
+    add = group.command("add", users.add, "name")
+    add.add_argument("--role", choices=ROLES, required=True, help="what the user may do")
+    passwd = group.command("passwd", users.set_password, "name")
+    for parser in (add, passwd):
+        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    group.command("role", users.set_role, "name").add_argument("role", choices=ROLES)
+    _can_confirm(group.command("remove", users.remove, "name"))
+
+
+def _add_tokens(group: _Group) -> None:
+    group.command("list", server.list_tokens)
+    create = group.command("create", server.create_token, "name")
+    create.add_argument("--role", choices=ROLES, default="viewer", help="what it may do (default: viewer)")
+    _can_expire(create, "how long it works (default: until it is removed)")
+    _can_confirm(group.command("remove", server.remove_token, "name"))
+
+
+def _can_expire(parser: ArgumentParser, about: str) -> None:
+    parser.add_argument("--lifetime", type=duration, metavar="TIME", help=about)
+
+
+def _can_confirm(parser: ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask first")
