@@ -1,0 +1,179 @@
+"""The agent, put together: the one place that knows all its parts."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from iotcenter.model import LogLevel
+from iotcenter.wire.messages import Ack, Busy, Command, Hello, Welcome
+from iotdevice import spool
+from iotdevice.app import App
+from iotdevice.application import Application
+from iotdevice.clock import Clock, machine_boot
+from iotdevice.commands import Commands
+from iotdevice.config import Settings, parse_address
+from iotdevice.connection import Connection, Talk
+from iotdevice.credentials import Credentials
+from iotdevice.devicelog import DeviceLog
+from iotdevice.greeter import Greeter
+from iotdevice.health import Health
+from iotdevice.loader import Loader
+from iotdevice.lock import DataLock
+from iotdevice.network import network_state
+from iotdevice.outbox import Outbox
+from iotdevice.pauses import Pauses
+from iotdevice.renewal import Renewal
+from iotdevice.timers import Timers
+from iotdevice.tls import endpoint
+from iotdevice.version import AGENT
+from iotdevice.workers import Workers
+
+SENSOR_THREADS = 10
+COMMAND_THREADS = 4
+LOADING_THREADS = 4
+"""How many functions of the application run at the same time; the threads are made when they are needed."""
+
+APP_WITHIN = 10.0
+"""Seconds that the first link waits for the application, so that commands that wait on the server find it there."""
+
+COMMANDS_WITHIN = 2.0
+THREADS_WITHIN = 1.0
+DISK_WITHIN = 10.0
+"""Seconds that a stopping agent gives to commands, to the application's threads, and to the disk."""
+
+
+class Home(NamedTuple):
+    """What an agent starts from: its locked data directory, and what it says."""
+
+    directory: Path
+    lock: DataLock
+    settings: Settings
+    credentials: Credentials
+    app: Path
+
+
+class Agent(Service):
+    """Runs the application, and keeps the link to its server."""
+
+    def __init__(self, home: Home, reactor: Any, clock: Clock) -> None:
+        self._home = home
+        self._reactor = reactor
+        self._clock = clock
+
+    def startService(self) -> None:
+        """Open the spool, which takes a boot number, then start everything else."""
+        super().startService()
+        home, clock, reactor = self._home, self._clock, self._reactor
+        home.lock.sign()
+        self._sensors = Workers(reactor, "sensors", SENSOR_THREADS)
+        self._disk = Workers(reactor, "disk", 1)
+        self._timers = Timers(reactor)
+        self._log = log = DeviceLog(clock)
+        self._spool = spool.Spool(
+            home.directory / spool.FILE, home.credentials.device, home.settings.spool, self._spool_says
+        )
+        start = self._spool.start(machine_boot(), clock.wall(), clock.offset)
+        self._name = start.name
+        self._outbox = Outbox(self._spool, start, self._disk, clock, log, home.settings.spool)
+        self._command_threads = Workers(reactor, "commands", COMMAND_THREADS)
+        self._commands = Commands(self._spool, self._spool.commands(), self._disk, self._command_threads, reactor, log)
+        self._greeter = Greeter(self._hello, clock)
+        self._health = Health(self._fares)
+        self._application: Application | None = None
+        self._loading = Workers(reactor, "loading", LOADING_THREADS)
+        self._loader = Loader(home.app, self._loading, clock, log, self._health)
+        self._connection = self._new_connection()
+        self._timers.within(APP_WITHIN, self._connection.start)
+        self._loader.start(self._loaded)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop everything, from the application to the disk; what the server does not have yet is on disk then."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._timers.close()
+        self._loader.stop()
+        await self._commands.stop(COMMANDS_WITHIN)
+        if self._application is not None:
+            self._application.stop()
+        await self._connection.stop()
+        await self._outbox.stop()
+        await self._disk.run(self._spool.close)
+        await self._disk.stop(DISK_WITHIN)
+        for threads in (self._sensors, self._command_threads, self._loading):
+            await threads.stop(THREADS_WITHIN)
+        self._home.lock.release()
+
+    def _new_connection(self) -> Connection:
+        server = parse_address(self._home.settings.server)
+        renewal = Renewal(self._home.directory, self._home.credentials, self._clock, self._log)
+        talk = Talk(
+            self._greeter.hello,
+            [self._greeter, self._outbox, self._commands, self._log],
+            {
+                Welcome: self._welcomed,
+                Ack: self._outbox.acknowledged,
+                Busy: self._outbox.busy,
+                Command: self._commands.received,
+            },
+        )
+        return Connection(
+            str(server),
+            lambda handshakes: endpoint(self._reactor, server, handshakes),
+            self._clock,
+            self._log,
+            renewal,
+            talk,
+            Pauses(random.random),
+            network_state,
+        )
+
+    def _loaded(self, app: App) -> None:
+        self._application = Application(
+            app,
+            self._home.settings,
+            self._reactor,
+            self._sensors,
+            self._clock,
+            self._log,
+            self._health,
+            self._outbox,
+            self._greeter.changed,
+        )
+        self._commands.serve(app)
+        self._application.start()
+        self._fares()
+
+    def _fares(self) -> None:
+        """The application is there, or it is known why it is not: now there is something to tell the server."""
+        self._connection.start()
+        self._greeter.changed()
+
+    def _hello(self) -> Hello:
+        application = self._application
+        return Hello(
+            agent=AGENT,
+            boot=self._outbox.boot,
+            series=application.series if application else (),
+            commands=application.commands if application else (),
+            app=self._health.state,
+            app_detail=self._health.detail,
+            heartbeat=self._home.settings.heartbeat,
+            lost=self._outbox.lost,
+        )
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        self._log.say(f"Connected to {self._home.settings.server} as {welcome.name}")
+        if welcome.name != self._name:
+            self._name = welcome.name
+            self._disk.run(self._spool.note_name, welcome.name).addErrback(lambda _: None)
+
+    def _spool_says(self, text: str) -> None:
+        """From any thread."""
+        self._reactor.callFromThread(self._log.say, text, LogLevel.ERROR)

@@ -1,0 +1,154 @@
+"""Keeps a link to the server, for as long as the agent runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+
+from iotcenter.model import LogLevel
+from iotcenter.wire.messages import CloseCode, Hello, Renew, Welcome
+from iotdevice.channel import Speaker
+from iotdevice.clock import Clock
+from iotdevice.conversation import Conversation, Handlers
+from iotdevice.devicelog import DeviceLog
+from iotdevice.link import End, Link
+from iotdevice.network import LOOK_EVERY, NO_NETWORK
+from iotdevice.pauses import Pauses
+from iotdevice.renewal import Renewal
+from iotdevice.tls import Handshakes
+from iotdevice.trouble import Trouble
+
+T = TypeVar("T")
+
+Connect = Callable[[Handshakes], IStreamClientEndpoint]
+"""Makes the way to the server, for one try."""
+
+ADVICE = {
+    CloseCode.REVOKED: "To take it in again, make a new token on the server, and run: iotdevice enroll TOKEN --replace",
+    CloseCode.REPLACED: "Another agent uses this device's identity: is its data directory a copy?",
+}
+"""What the owner can do about an end that would come again and again. There is no hurry to try then."""
+
+
+class Talk(NamedTuple):
+    """What is said over a link: the first message, who speaks while it is open, and who takes what comes."""
+
+    hello: Callable[[], Hello]
+    speakers: Sequence[Speaker]
+    handlers: Handlers
+
+
+class Connection:
+    """One link after the other, with growing pauses between them.
+
+    ``network`` tells the state of this machine's network: where it changes during a pause, the pause is over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        connect: Connect,
+        clock: Clock,
+        log: DeviceLog,
+        renewal: Renewal,
+        talk: Talk,
+        pauses: Pauses,
+        network: Callable[[], frozenset[Any]],
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._log = log
+        self._renewal = renewal
+        self._talk = talk
+        self._handlers: Handlers = {**talk.handlers, Welcome: self._welcomed, Renew: renewal.received}
+        self._pauses = pauses
+        self._network = network
+        self._trouble = Trouble(f"The link to {name}")
+        self._stopped = False
+        self._link: Link | None = None
+        self._waiting: Deferred[Any] | None = None
+        self._running: Deferred[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect, where that has not begun."""
+        if self._running is None:
+            self._running = Deferred.fromCoroutine(self._run())
+
+    async def stop(self) -> None:
+        """End the link, or the wait for one."""
+        self._stopped = True
+        if self._link is not None:
+            self._link.stop()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._running is not None:
+            await self._running
+
+    async def _run(self) -> None:
+        while not self._stopped:
+            try:
+                await self._rest(self._judge(await self._one_link()))
+            except (CancelledError, ConnectingCancelledError):
+                return
+
+    async def _one_link(self) -> End:
+        """Connect, and talk until the link ends."""
+        credentials, renewing = self._renewal.credentials, self._renewal.expired
+        handshakes = Handshakes.for_link(credentials)
+        factory = Factory.forProtocol(lambda: Link(self._clock.steady, handshakes, self._first, self._converse))
+        try:
+            link = await self._wait(self._connect(handshakes).connect(factory))
+        except (CancelledError, ConnectingCancelledError):
+            raise
+        except (
+            Exception
+        ) as error:  # whatever keeps a device from its server, it tries again: nobody is there to start it anew
+            return End(f"the server cannot be reached: {str(error).rstrip('.')}", None, 0.0)
+        assert isinstance(link, Link)
+        self._link = link
+        end = await link.ended
+        self._link = None
+        self._renewal.judged(end.code, credentials, renewing)
+        return end
+
+    def _judge(self, end: End) -> float:
+        """Log how a link ended; the answer is how long to wait for the next."""
+        advice = ADVICE.get(end.code) if end.code is not None else None
+        line = self._trouble.failed(f"{end.reason}. {advice}" if advice else end.reason, self._clock.now())
+        if line is not None and not self._stopped:
+            self._log.say(line, LogLevel.ERROR if advice else LogLevel.WARNING)
+        return self._pauses.longest() if advice else self._pauses.next(end.worked)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for ``seconds``, or until the network is another than now."""
+        before, until = self._network(), self._clock.now() + seconds
+        while not self._stopped and (left := until - self._clock.now()) > 0:
+            await self._wait(deferLater(self._clock.steady, min(left, LOOK_EVERY)))
+            if self._network() not in (before, NO_NETWORK):
+                return
+
+    async def _wait(self, waiting: Deferred[T]) -> T:
+        """Wait for something that ``stop`` cancels."""
+        self._waiting = waiting
+        try:
+            return await waiting
+        finally:
+            self._waiting = None
+
+    def _first(self) -> Hello | Renew:
+        return self._renewal.request() if self._renewal.expired else self._talk.hello()
+
+    def _converse(self, link: Link) -> Conversation:
+        return Conversation(link, [*self._talk.speakers, self._renewal], self._handlers, self._clock.now)
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        if (line := self._trouble.worked()) is not None:
+            self._log.say(line)
+        if Welcome in self._talk.handlers:
+            self._talk.handlers[Welcome](welcome)

@@ -1,0 +1,91 @@
+"""The device's log: here, and on the server when there is a link."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from twisted.logger import Logger
+from twisted.logger import LogLevel as Grade
+
+from iotcenter.model import LogLevel, LogLine
+from iotcenter.wire.messages import Log
+from iotdevice.channel import Channel
+from iotdevice.clock import Clock
+from iotdevice.timers import Timers
+
+KEPT = 500
+"""How many lines wait for a link: the newest, some 50 kB."""
+
+AT_ONCE = 100
+"""How many lines one message carries at most (``iotcenter.wire.messages.Log``)."""
+
+PAUSE = 1.0
+"""Seconds between two messages, so that an application that logs without a pause does not take the link for itself."""
+
+MAX_LINE = 4096
+"""The longest line (``iotcenter.model.LogLine``)."""
+
+_GRADES = {
+    LogLevel.DEBUG: Grade.debug,
+    LogLevel.INFO: Grade.info,
+    LogLevel.WARNING: Grade.warn,
+    LogLevel.ERROR: Grade.error,
+}
+
+
+class _Line(NamedTuple):
+    at: float
+    level: LogLevel
+    text: str
+
+
+class DeviceLog:
+    """Lines of the application, and of the agent where they concern the device's owner. Those of the last minutes
+    outlive a link."""
+
+    log = Logger("iotdevice")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lines: deque[_Line] = deque(maxlen=KEPT)
+        self._dropped = 0
+        self._channel: Channel | None = None
+        self._timers = Timers(clock.steady)
+
+    def say(self, text: str, level: LogLevel = LogLevel.INFO) -> None:
+        """Log a line, here and to the server."""
+        text = text.encode(errors="replace").decode()[:MAX_LINE]
+        self.log.emit(_GRADES[level], "{text}", text=text)
+        self._dropped += len(self._lines) == KEPT
+        self._lines.append(_Line(self._clock.now(), level, text))
+        self._send()
+
+    def connected(self, channel: Channel) -> None:
+        """See ``Speaker``."""
+        self._channel = channel
+        self._send()
+
+    def writable(self) -> None:
+        """See ``Speaker``."""
+        self._send()
+
+    def disconnected(self) -> None:
+        """See ``Speaker``."""
+        self._channel = None
+        self._timers.clear()
+
+    def _send(self) -> None:
+        if self._channel is None or not self._lines or self._timers.pending(self._send) or not self._channel.writable:
+            return
+        taken = [self._lines.popleft() for _ in range(min(AT_ONCE, len(self._lines)))]
+        lines = [LogLine(self._clock.stamp(at), level, text) for at, level, text in taken]
+        if self._dropped:
+            lines[0] = LogLine(
+                lines[0].time,
+                LogLevel.WARNING,
+                f"({self._dropped} older lines were dropped) {lines[0].text}"[:MAX_LINE],
+            )
+            self._dropped = 0
+        self._channel.send(Log(tuple(lines)))
+        self._timers.after(PAUSE, self._send)

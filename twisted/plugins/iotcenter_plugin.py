@@ -1,0 +1,8 @@
+"""Doors of the server: ``twistd iotcenter``, and the transports that come with it."""
+
+from twisted.application.service import ServiceMaker
+
+from iotcenter.transports.tls import TLSTransport
+
+iotcenter = ServiceMaker("IotCenter", "iotcenter.service", "The server that makers run for their devices.", "iotcenter")
+tls = TLSTransport()
