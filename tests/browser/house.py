@@ -1,0 +1,58 @@
+"""A whole server in this process, with devices that are made up, for browsers to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import deferLater
+
+from iotcenter.config import load_config
+from iotcenter.model import Role
+from iotcenter.server import Server
+from iotcenter.service import find_transports
+from iotcenter.web.channel import BoundedChannel
+from iotcenter.web.parts import Parts
+
+PASSWORD = "correct horse battery"
+
+
+class House:
+    """The server, on ports of loopback of its own. ``parts`` is what its pages use."""
+
+    def __init__(self, directory: Path, reactor: Any) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        transports = find_transports()
+        kinds = {name: transport.settings for name, transport in transports.items()}
+        flags = {"web": "127.0.0.1:0", "https": "127.0.0.1:0", "tls": "127.0.0.1:0"}
+        self._server = Server.open(reactor, directory, load_config(None, flags, kinds), transports)
+        self.parts: Parts = self._server._parts
+
+    async def begin(self) -> None:
+        """Let everybody in."""
+        await self._server.begin()
+
+    async def close(self) -> None:
+        """Stop it, and close the connections that browsers keep for later."""
+        await self._server.close()
+        reactor = self.parts.reactor
+        while channels := [one for one in reactor.getReaders() if isinstance(_protocol(one), BoundedChannel)]:
+            for channel in channels:
+                channel.abortConnection()
+            await deferLater(reactor, 0)
+
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        assert self.parts.ports.http is not None
+        return f"http://127.0.0.1:{self.parts.ports.http[1]}"
+
+    async def user(self, name: str, role: Role, time_zone: str = "Europe/Berlin") -> dict[str, Any]:
+        """Let somebody in; what comes back is the cookie of their session, as Playwright takes it."""
+        await self.parts.users.add(name, role, PASSWORD, time_zone)
+        secret = await self.parts.sessions.create(name)
+        return {"name": "iotcenter_session", "value": secret, "url": self.url, "httpOnly": True, "sameSite": "Lax"}
+
+
+def _protocol(reader: Any) -> Any:
+    return getattr(reader, "protocol", None)

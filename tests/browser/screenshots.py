@@ -1,0 +1,168 @@
+"""Pictures of every page in all forms, for people to look at: ``python -m tests.browser.screenshots DIRECTORY``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, react
+
+from iotcenter.model import Role
+from tests.browser.browser import FORMS, Browser, Complaints, Form, accessibility, sideways
+from tests.browser.house import House
+from tests.browser.population import command, keep_reporting, populate
+
+Act = Callable[[Page], None]
+
+
+def _nothing(page: Page) -> None:
+    """Just look."""
+
+
+def _open_dialog(page: Page, name: str) -> None:
+    page.locator(f"[data-opens=dialog-{name}]").click()
+
+
+def _submit(page: Page) -> None:
+    page.locator("main form [type=submit]").first.click()
+    page.wait_for_load_state()
+
+
+def _type(page: Page, fields: dict[str, str]) -> None:
+    for name, text in fields.items():
+        page.locator(f"main [name={name}]").first.fill(text)
+
+
+def _wrong_sign_in(page: Page) -> None:
+    _type(page, {"name": "anna", "password": "something else"})
+    _submit(page)
+
+
+def _add(page: Page) -> None:
+    _type(page, {"name": "balcony"})
+    _submit(page)
+
+
+def _unfit(page: Page) -> None:
+    page.evaluate("document.querySelector('main form').noValidate = true")
+    _submit(page)
+
+
+def _pause(page: Page) -> None:
+    _press(page, "[data-live]")
+    _press(page, "[data-live-pause]")
+
+
+def _press(page: Page, what: str) -> None:
+    page.locator(what).first.click()
+
+
+BEFORE: tuple[tuple[str, str, bool, Act], ...] = (
+    ("nobody", "/", False, _nothing),
+    ("setup", "/setup?t={secret}", False, _nothing),
+    ("setup-unfit", "/setup?t={secret}", False, _unfit),
+)
+"""What there is to see before there are users."""
+
+PAGES: tuple[tuple[str, str, bool, Act], ...] = (
+    ("sign-in", "/sign-in", False, _nothing),
+    ("sign-in-wrong", "/sign-in", False, _wrong_sign_in),
+    ("setup-refused", "/setup?t=used", False, _nothing),
+    ("dashboard", "/", True, _nothing),
+    ("dashboard-live", "/", True, partial(_press, what="[data-live]")),
+    ("dashboard-paused", "/", True, _pause),
+    ("devices", "/devices", True, _nothing),
+    ("devices-late", "/devices?state=late&sort=seen", True, _nothing),
+    ("devices-none", "/devices?q=nowhere", True, _nothing),
+    ("device", "/devices/kitchen-pi", True, _nothing),
+    ("device-offline", "/devices/cellar", True, _nothing),
+    ("device-failed", "/devices/garage", True, _nothing),
+    ("device-new", "/devices/shed", True, _nothing),
+    ("dialog", "/devices/kitchen-pi", True, partial(_open_dialog, name="relay")),
+    ("dialog-danger", "/devices/kitchen-pi", True, partial(_open_dialog, name="reboot")),
+    ("dialog-offline", "/devices/cellar", True, partial(_open_dialog, name="relay")),
+    ("command", "/devices/kitchen-pi/commands/everything", True, _nothing),
+    ("command-unfit", "/devices/kitchen-pi/commands/everything", True, _unfit),
+    ("add-device", "/add-device?first=yes", True, _nothing),
+    ("enrollment", "/add-device", True, _add),
+    ("more", "/more", True, _nothing),
+    ("about", "/about", True, _nothing),
+    ("not-found", "/devices/kitchenpi", True, _nothing),
+)
+"""Name, path, whether somebody is signed in, and what to do before the picture is taken."""
+
+
+def _picture_whole(page: Page, path: Path, form: Form) -> None:
+    """The whole page at once, as if the screen were so tall; where it is no taller than the screen there is no need."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    if height <= form.height:
+        return
+    page.set_viewport_size({"width": form.width, "height": min(height, 4000)})
+    page.wait_for_timeout(1000)
+    page.screenshot(path=path)
+    page.set_viewport_size({"width": form.width, "height": form.height})
+
+
+def take(
+    browser: Browser, url: str, cookie: Any, pages: Iterable[Any], folder: Path, form: Form, only: list[str]
+) -> list[str]:
+    """Pictures in one form; and what is wrong with the pages."""
+    faults = []
+    for name, path, signed_in, act in pages:
+        if only and name not in only:
+            continue
+        context = browser.context(form)
+        if signed_in:
+            context.add_cookies([cookie])
+        page = context.new_page()
+        complaints = Complaints(page)
+        page.goto(url + path)
+        act(page)
+        page.wait_for_timeout(700)
+        page.screenshot(path=folder / f"{name}-{form.name}.png")
+        _picture_whole(page, folder / f"{name}-{form.name}-whole.png", form)
+        over = sideways(page)
+        found = [*accessibility(page), *complaints.words, *([f"too wide by {over}"] if over > 0 else [])]
+        faults += [f"{name} {form.name}: {fault}" for fault in found]
+        context.close()
+    return faults
+
+
+def show(faults: Iterable[str]) -> None:
+    """Tell what is wrong."""
+    for fault in faults:
+        if "Failed to load resource: the server responded with a status of 4" not in fault:
+            sys.stdout.write(f"{fault}\n")
+
+
+async def main(reactor: Any, folder: Path, only: list[str]) -> None:
+    """Make the server, its devices and the pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    browser = Browser()
+    browser.start()
+    house = House(Path(tempfile.mkdtemp()) / "data", reactor)
+    await house.begin()
+    secret = await house.parts.setup_link.issue()
+    before = [(name, path.format(secret=secret), signed_in, act) for name, path, signed_in, act in BEFORE]
+    for form in FORMS:
+        show(await browser.run(partial(take, browser, house.url, None, before, folder, form, only)))
+    cookie = await house.user("anna", Role.ADMIN)
+    devices = await populate(house.parts)
+    await command(house.parts, devices)
+    reporting = LoopingCall(keep_reporting, devices)
+    reporting.start(5)
+    for form in FORMS:
+        show(await browser.run(partial(take, browser, house.url, cookie, PAGES, folder, form, only)))
+    reporting.stop()
+    browser.stop()
+    await house.close()
+
+
+if __name__ == "__main__":
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor, Path(sys.argv[1]), sys.argv[2:])))

@@ -1,0 +1,147 @@
+"""What every page has to pass, on the phone and on the desktop, in light and in dark."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+from playwright.sync_api import Page, Response, expect
+from twisted.internet.defer import Deferred
+
+from iotcenter.model import Argument, ArgumentType, CommandOffer, LogLevel, Series
+from tests.browser.base import BrowserCase
+from tests.browser.browser import FORMS, Form, accessibility, sideways
+from tests.browser.devices import make_device
+from tests.browser.population import command, populate
+
+PAGES = (
+    "/",
+    "/devices",
+    "/devices?q=nowhere",
+    "/devices/kitchen-pi",
+    "/devices/cellar",
+    "/devices/garage",
+    "/devices/shed",
+    "/devices/kitchen-pi/commands/everything",
+    "/add-device?first=yes",
+    "/more",
+    "/about",
+)
+
+MISSING = "/devices/kitchenpi"
+
+MAX_PAGE = 100_000
+"""Bytes of a page in gzip, with all that it loads."""
+
+HOSTILE = """</script><img src=x onerror="window.attacked=1"><b>"'&{{7*7}}\u202e"""
+
+
+class GateTests(BrowserCase):
+    """Accessibility, errors in the console, violations of the policy, and scrolling sideways."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await command(self.house.parts, await populate(self.house.parts, ("attic", "cellar", "garage", "workshop")))
+        await self.house.parts.enrollments.issue("porch", 600, "anna", ("192.168.1.2", 9998))
+
+    def check(self, page: Page, what: str) -> None:
+        """Whether the page is as it must be."""
+        page.wait_for_load_state("load")
+        if page.locator("[data-live]").count():
+            expect(page.locator("[data-live-word]")).to_have_text("Live")
+        self.assertEqual(accessibility(page), [], what)
+        self.assertLessEqual(sideways(page), 0, what)
+
+    def gate(self, form: Form) -> Deferred[None]:
+        """All pages in one form."""
+
+        def act(page: Page) -> None:
+            for path in PAGES:
+                page.goto(path)
+                self.check(page, path)
+            page.goto("/devices/kitchen-pi")
+            page.locator("[data-opens=dialog-everything]").click()
+            self.check(page, "a dialog")
+            page.goto("/add-device?name=balcony")
+            page.get_by_role("button", name="Make the line").click()
+            page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+            self.check(page, "the line")
+
+        return self.visit(act, form=form)
+
+    def test_desktop_in_light(self) -> Deferred[None]:
+        """On the desktop, in light."""
+        return self.gate(FORMS[0])
+
+    def test_desktop_in_dark(self) -> Deferred[None]:
+        """On the desktop, in dark."""
+        return self.gate(FORMS[1])
+
+    def test_phone_in_light(self) -> Deferred[None]:
+        """On the phone, in light."""
+        return self.gate(FORMS[2])
+
+    def test_phone_in_dark(self) -> Deferred[None]:
+        """On the phone, in dark."""
+        return self.gate(FORMS[3])
+
+    def test_pages_of_strangers(self) -> Deferred[None]:
+        """Those for people who are not signed in, and those that tell of trouble, pass as well."""
+
+        def act(page: Page) -> None:
+            page.goto(MISSING)
+            expect(page.get_by_role("link", name="kitchen-pi")).to_be_visible()
+            self.check(page, MISSING)
+            page.context.clear_cookies()
+            for path in ("/sign-in", "/setup?t=used"):
+                page.goto(path)
+                self.check(page, path)
+
+        return self.visit(act, errors=True)
+
+    def test_weight(self) -> Deferred[None]:
+        """No page, with all that it loads, is over 100 kB in gzip."""
+
+        def act(page: Page) -> None:
+            for path in PAGES:
+                answers: list[Response] = []
+                page.on("response", answers.append)
+                page.goto(path)
+                page.wait_for_load_state("networkidle") if "[data-live]" not in path else None
+                page.remove_listener("response", answers.append)
+                loaded = [one for one in answers if "/api/v1/" not in one.url and one.status == 200]
+                size = sum(len(gzip.compress(one.body())) for one in loaded)
+                self.assertLess(size, MAX_PAGE, path)
+
+        return self.visit(act, "/more")
+
+
+class HostileTests(BrowserCase):
+    """A device that was taken over by somebody with bad intentions."""
+
+    async def test_markup_is_text(self) -> None:
+        """Whatever a device says of itself is shown as text, by the server and by scripts alike, and runs nowhere."""
+
+        def act(page: Page) -> None:
+            for path in ("/", "/devices", "/devices/attic"):
+                page.goto(path)
+                expect(page.locator("[data-live-word]")).to_have_text("Live")
+                device.report({"door": HOSTILE}) if False else self.on_server(device.report, {"door": f"{HOSTILE} 2"})
+                expect(page.locator("[data-series=door] .number")).to_have_text(re.compile(r"</script>.* 2$"))
+            self.on_server(device.log, LogLevel.ERROR, f"{HOSTILE} 3")
+            expect(page.locator(".log-text").last).to_have_text(f"{HOSTILE} 3")
+            page.get_by_role("button", name="</script>").click()
+            dialog = page.get_by_role("dialog")
+            expect(dialog).to_contain_text("</script>")
+            dialog.locator("[type=submit]").click()
+            expect(page.locator(".sent-result")).to_have_text(HOSTILE)
+            self.assertIsNone(page.evaluate("window.attacked ?? null"))
+
+        device = await make_device(self.house.parts, "attic")
+        choices = Argument("x", ArgumentType.CHOICE, HOSTILE[:64], HOSTILE, choices=(HOSTILE,), default=HOSTILE)
+        offer = CommandOffer("x", HOSTILE[:64], HOSTILE, (choices,))
+        device.connect((Series("door", HOSTILE[:64], HOSTILE[:16]),), (offer,), agent=HOSTILE, app_detail=HOSTILE)
+        device.answer = lambda name, args: HOSTILE
+        device.report({"door": HOSTILE})
+        device.log(LogLevel.INFO, HOSTILE)
+        await self.visit(act)
