@@ -20,7 +20,6 @@ OFF = "off"
 """What turns a listener off."""
 
 _HOST_AND_PORT = re.compile(r"(?:(?P<host>(?!tcp6?:)[\w.-]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>\d{1,5})")
-_ENDPOINT = re.compile(r"[a-z][a-z0-9]*:.")
 
 
 class BadAddress(ValueError):
@@ -40,14 +39,21 @@ def endpoint_string(text: str, interface: str = "") -> str:
     text = text.strip()
     match = _HOST_AND_PORT.fullmatch(text)
     if match is None:
-        if _ENDPOINT.match(text):
-            return text
-        raise BadAddress(f"{text!r} is not PORT, HOST:PORT, a Twisted endpoint string, or {OFF!r}")
+        _check_endpoint(text)
+        return text
     if int(match["port"]) > 65535:
         raise BadAddress(f"port {match['port']} is over 65535")
     host = (match["host"] or "").strip("[]") or interface or _everywhere()
     kind = "tcp6" if ":" in host else "tcp"
     return f"{kind}:{match['port']}:interface={quoteStringArgument(host)}"
+
+
+def _check_endpoint(text: str) -> None:
+    """Raise ``BadAddress`` unless Twisted can make an endpoint of ``text``. Nothing is opened."""
+    try:
+        serverFromString(None, text)
+    except (ValueError, TypeError, LookupError, OSError) as error:
+        raise BadAddress(f"{text!r} is not PORT, HOST:PORT, a Twisted endpoint string ({error}), or {OFF!r}") from None
 
 
 def _everywhere() -> str:

@@ -27,10 +27,11 @@ from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.tokens import ApiTokens
 from iotcenter.identity.users import Users
 from iotcenter.identity.web_certificate import WebCertificate
-from iotcenter.interfaces import House, Refused
+from iotcenter.interfaces import House
 from iotcenter.listening import OFF, ControlSocket, Listener, endpoint_string
 from iotcenter.storage.lock import DataLock
 from iotcenter.storage.store import FILE, Store
+from iotcenter.web.addresses import Addresses
 from iotcenter.web.assets import Assets
 from iotcenter.web.doors import Door
 from iotcenter.web.https import Handshakes
@@ -148,24 +149,26 @@ class Server:
         return site
 
     async def _opened(self) -> Opened:
-        ports = self._parts.ports
-        try:
-            secret = await self._setup_link.issue() if self._created else None
-        except Refused:
-            secret = None
+        urls = self._urls()
+        own = self._parts.ports.https is not None and self._web_certificate.own
         return Opened(
             directory=self._directory,
             created=self._created,
-            https=ports.https[1] if ports.https else 0,
-            http=ports.http[1] if ports.http else 0,
+            urls=urls,
             transports=[
                 (name, address[1]) for name, transport in self._transports.items() if (address := _address(transport))
             ],
-            fingerprint=self._web_certificate.fingerprint(),
-            own_certificate=self._web_certificate.own,
-            names=machine_names(),
-            setup=secret,
+            fingerprint=self._web_certificate.fingerprint() if own else "",
+            setup=f"{urls[0]}/setup?t={await self._setup_link.issue()}" if self._created and urls else None,
         )
+
+    def _urls(self) -> list[str]:
+        """Where the web is: for everybody, and for this machine."""
+        ports = self._parts.ports
+        urls = [Addresses(self._parts).web()] if ports.https or ports.http else []
+        if ports.https and ports.http:
+            urls.append(_local_url(*ports.http))
+        return urls
 
 
 def _listen(settings: Struct) -> str:
@@ -175,6 +178,12 @@ def _listen(settings: Struct) -> str:
 def _address(service: IService | None) -> tuple[str, int] | None:
     address: tuple[str, int] | None = getattr(service, "address", None)
     return address
+
+
+def _local_url(interface: str, port: int) -> str:
+    """Where this machine itself finds HTTP that listens on ``interface``."""
+    host = "127.0.0.1" if interface in ("", "0.0.0.0", "::") else interface
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _web_certificate(directory: Path, authority: Authority, table: WebTable, reactor: Any) -> WebCertificate:

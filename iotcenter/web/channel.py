@@ -155,10 +155,21 @@ class BoundedChannel(HTTPChannel):
             super().allContentReceived()
 
     def requestDone(self, request: Any) -> None:
-        """A request is answered; the next may come."""
+        """A request is answered; the next may come. It is not even read while the peer has not taken the answer: requests
+        are short and answers long, and a peer that sends many at once and takes nothing would fill our memory."""
         self._fresh = True
         self._savedTimeOut = IDLE
+        if self._waitingForTransport:
+            self.paused = True
+            self._networkProducer.pauseProducing()
         super().requestDone(request)
+
+    def resumeProducing(self) -> None:
+        """The peer took what was written."""
+        super().resumeProducing()
+        if self.paused:
+            self.paused = False
+            self.dataReceived(b"")
 
     def refuse(self, code: int, words: bytes) -> None:
         """Answer what cannot be a request of ours, and listen no more."""

@@ -31,6 +31,9 @@ from iotcenter.model import Role
 
 API = "/api/v1"
 
+ID = "int(max=9223372036854775807)"
+"""The converter of numbers that the database gives: larger ones are nobody's."""
+
 Handler = Callable[..., Coroutine[Any, Any, Any]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 

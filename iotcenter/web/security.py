@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from twisted.web.server import Request
 
+from iotcenter.web.doors import Door
+
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -31,7 +33,6 @@ _ALWAYS = {
     # Not "no-referrer": with that, browsers send "Origin: null" with our own forms, and the check of the origin
     # would refuse them.
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
     "magnetometer=(), microphone=(), midi=(), payment=(), usb=()",
@@ -39,7 +40,7 @@ _ALWAYS = {
 }
 
 
-def set_headers(request: Request) -> None:
+def set_headers(request: Request, door: Door) -> None:
     """Give ``request`` the headers of every answer; what may be cached says so itself, afterwards.
 
     There is no Strict-Transport-Security: with a certificate of our own it would lock people out for good whose browser
@@ -48,6 +49,8 @@ def set_headers(request: Request) -> None:
     request.responseHeaders.removeHeader("Server")
     for name, value in _ALWAYS.items():
         request.setHeader(name, value)
+    if door is Door.HTTPS:  # browsers complain of it elsewhere
+        request.setHeader("Cross-Origin-Opener-Policy", "same-origin")
 
 
 def local_path(text: str) -> str:

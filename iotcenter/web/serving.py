@@ -70,7 +70,7 @@ class Serving:
     async def _answer(
         self, request: Request, route: Route | None, work: Callable[[], Coroutine[Any, Any, bytes]]
     ) -> bytes:
-        set_headers(request)
+        set_headers(request, self._door)
         try:
             return await work()
         except CancelledError:
@@ -122,18 +122,11 @@ class Serving:
 
     async def _explain(self, request: Request, route: Route | None, problem: HTTPProblem) -> bytes:
         if problem.status in REFUSALS and self._refusals.allow():
-            log.info(
-                "Refused {address} {method} {path}: {code} ({skipped} more such lines were left out before)",
-                address=peer(request),
-                method=str(request.method, "ascii"),
-                path=route.path if route is not None else "an unknown path",
-                code=problem.code,
-                skipped=self._refusals.skipped(),
-            )
+            self._note(request, route, problem)
         if request.startedWriting:
             cut(request)  # so that nobody takes a part for the whole
             return b""
-        if route is not None and route.kind is Kind.PAGE and problem.status == 401:
+        if route is not None and route.kind is Kind.PAGE and route.role is not None and problem.status == 401:
             return _redirect(request, _sign_in(request))
         request.setResponseCode(problem.status)
         for name, value in problem.headers.items():
@@ -141,6 +134,18 @@ class Serving:
         if request.path.startswith(b"/api/"):
             return _body(request, JSON, msgspec.json.encode(_in_json(problem)))
         return _body(request, HTML, self._error_page(problem, await self._principal(request)).encode())
+
+    def _note(self, request: Request, route: Route | None, problem: HTTPProblem) -> None:
+        """A line in the log. It names the route and not the path, which may bear a secret."""
+        skipped = self._refusals.skipped()
+        log.info(
+            "Refused {address} {method} {path}: {code}{more}",
+            address=peer(request),
+            method=str(request.method, "ascii"),
+            path=route.path if route is not None else "an unknown path",
+            code=problem.code,
+            more=f" ({skipped} lines like this were left out)" if skipped else "",
+        )
 
     async def _principal(self, request: Request) -> Principal | None:
         """Who sees an error page, so that it has their menu; nobody where even that cannot be found out."""

@@ -37,6 +37,12 @@ class BoundedSite(Site):
         """What TLS may agree on (ALPN)."""
         return [b"http/1.1"]
 
+    def stopFactory(self) -> None:
+        """The port is shut: whoever is still connected has to go."""
+        super().stopFactory()
+        for connection in self.connections:
+            connection.drop()
+
     def log(self, request: Request) -> None:
         """Nothing: see above. Refusals and sign-ins have lines of their own."""
 

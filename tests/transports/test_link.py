@@ -229,6 +229,17 @@ class HalfOpenTests(LinkTestCase):
         self.assertIn("no sign of life for 2.5 s", await gone)
         self.assertEqual(self.state, "offline")
 
+    async def test_one_that_asks_and_never_listens_is_given_up(self) -> None:
+        """Answers that nobody takes do not pile up: nothing more is read from such a device, and then it counts as gone."""
+        client = await self.join()
+        gone = self.departed()
+        client.transport.pauseProducing()  # type: ignore[union-attr]
+        pings = frame(Ping()) * 100_000
+        for _ in range(40):
+            client.write(pings)
+        self.assertIn("no sign of life", await gone)
+        client.transport.abortConnection()  # type: ignore[union-attr]
+
     async def test_the_interval_can_be_raised(self) -> None:
         """A device on a metered link asks for a longer one, and is told that it has it."""
         await self.join(Hello(heartbeat=300.0))

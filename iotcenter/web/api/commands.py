@@ -7,7 +7,7 @@ from twisted.web.server import Request
 from iotcenter.center.errors import UnknownCommand
 from iotcenter.model import Command, Role
 from iotcenter.web.api.schema import NewCommand
-from iotcenter.web.guard import api
+from iotcenter.web.guard import ID, api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -31,13 +31,13 @@ class CommandHandlers:
         """The last commands of a device, newest first."""
         return await self._commands.recent(name)
 
-    @api("/devices/<name>/commands/<int(max=9223372036854775807):id>", role=Role.VIEWER, failures=(404,))
+    @api(f"/devices/<name>/commands/<{ID}:id>", role=Role.VIEWER, failures=(404,))
     async def show(self, request: Request, principal: Principal, name: str, id: int) -> Command:
         """What became of a command."""
         return await self._of(name, id)
 
     @api(
-        "/devices/<name>/commands/<int(max=9223372036854775807):id>",
+        f"/devices/<name>/commands/<{ID}:id>",
         role=Role.OPERATOR,
         method="DELETE",
         failures=(404,),

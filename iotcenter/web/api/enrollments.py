@@ -33,9 +33,7 @@ class EnrollmentHandlers:
         rows = await self._enrollments.open()
         return tuple(Enrollment(row.id, row.name, row.actor, row.created, row.expires) for row in rows)
 
-    @api(
-        "/enrollments/<int(max=9223372036854775807):id>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,)
-    )
+    @api("/enrollments/<{ID}:id>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
     async def withdraw(self, request: Request, principal: Principal, id: int) -> None:
         """Make a token worthless."""
         await self._enrollments.withdraw(id)

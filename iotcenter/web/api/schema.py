@@ -119,7 +119,7 @@ class NewUser(Taken, frozen=True):
 
 
 class UserChange(Taken, frozen=True):
-    """What is to be another: the role, the password, or both."""
+    """What is to be another: the role or the password, one at a time, since one may be refused."""
 
     role: Role | None = None
     password: Password | None = None

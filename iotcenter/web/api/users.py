@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.logger import Logger
 from twisted.web.server import Request
 
+from iotcenter.identity.errors import Unfit
 from iotcenter.model import Role, User
 from iotcenter.storage.errors import NotFound
 from iotcenter.web.api.schema import NewUser, UserChange
@@ -40,6 +41,8 @@ class UserHandlers:
     @api("/users/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
     async def change(self, request: Request, principal: Principal, name: str, body: UserChange) -> User:
         """Give somebody another role or password. A new password signs them out everywhere."""
+        if (body.role is None) == (body.password is None):
+            raise Unfit("role", "change the role or the password, one at a time")
         if body.role is not None:
             await self._users.set_role(name, body.role)
         if body.password is not None:
