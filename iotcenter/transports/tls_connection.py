@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from iotcenter.interfaces import Refused
+from iotcenter.interfaces import House, Refused
+from iotcenter.listening import plain_address
+from iotcenter.logs import LogLimit
 from iotcenter.model import Message
 from iotcenter.transports.handshake import ServerConnection
 from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
 from iotcenter.wire.messages import Close, CloseCode
-
-if TYPE_CHECKING:
-    from iotcenter.transports.tls import ConnectionFactory
 
 HANDSHAKE_WITHIN = 10.0
 """Seconds for TLS, counted from the connection: a byte now and then does not buy more."""
@@ -33,6 +34,12 @@ listening."""
 
 FIRST_FRAME = 128 * 1024
 """The longest first message. A ``Hello`` that offers all it may does not reach it."""
+
+MAX_STRANGERS = 2000
+"""Connections that have not shown who they are: a storm of devices that return fits, and 100 MB are not passed."""
+
+MAX_STRANGERS_EACH = 500
+"""The same from one address, behind which a whole site of devices may be."""
 
 
 class Conversation(Protocol):
@@ -182,11 +189,68 @@ class Connection(TwistedProtocol):
             self.service.introduced(self.host)
 
 
+Begin = Callable[[Connection, ServerConnection], Conversation]
+"""Chooses the conversation for a connection whose handshake is complete. Raises ``Refused``."""
+
+
+class ConnectionFactory(Factory):
+    """Makes the server's end of each connection, and bounds those that have not shown who they are."""
+
+    noisy = False
+
+    def __init__(self, house: House, heartbeat: float, begin: Begin) -> None:
+        self.house = house
+        self.heartbeat = heartbeat
+        self.log_limit = LogLimit(house.reactor.seconds)
+        self._begin = begin
+        self._strangers: dict[str, int] = {}
+        self._open: set[Connection] = set()
+        self._all_gone: Deferred[None] | None = None
+
+    async def close(self) -> None:
+        """End every connection; done when the last is gone."""
+        for connection in tuple(self._open):
+            connection.end(CloseCode.STOPPING, "the server is stopping")
+        if self._open:
+            self._all_gone = Deferred()
+            await self._all_gone
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
+        """A connection for ``addr``; none where too many strangers wait already."""
+        host = plain_address(getattr(addr, "host", "local"))
+        if sum(self._strangers.values()) >= MAX_STRANGERS or self._strangers.get(host, 0) >= MAX_STRANGERS_EACH:
+            self.complain(host, "too many connections have not shown who they are")
+            return None
+        self._strangers[host] = self._strangers.get(host, 0) + 1
+        connection = Connection(self, self._begin, host, getattr(addr, "port", 0))
+        connection.factory = self
+        self._open.add(connection)
+        return connection
+
+    def gone(self, connection: Connection) -> None:
+        """``connection`` is closed."""
+        self._open.discard(connection)
+        if not self._open and self._all_gone is not None:
+            self._all_gone.callback(None)
+            self._all_gone = None
+
+    def introduced(self, host: str) -> None:
+        """A connection from ``host`` has shown who it is, or is gone."""
+        left = self._strangers.get(host, 0) - 1
+        if left > 0:
+            self._strangers[host] = left
+        else:
+            self._strangers.pop(host, None)
+
+    def complain(self, address: str, what: str) -> None:
+        """Say in the log what was wrong with somebody, as long as the log is not flooded by it."""
+        if self.log_limit.allow():
+            skipped = self.log_limit.skipped()
+            more = f" ({skipped} lines like this were left out)" if skipped else ""
+            self.house.log.warn("{address}: {what}{more}", address=address, what=what, more=more)
+
+
 def _words(reason: Failure) -> str:
     """Why a connection ended, without a class name or a traceback."""
     text = reason.getErrorMessage()
     return text.rstrip(".") or type(reason.value).__name__
-
-
-Begin = Callable[[Connection, ServerConnection], Conversation]
-"""Chooses the conversation for a connection whose handshake is complete. Raises ``Refused``."""
