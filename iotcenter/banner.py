@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from iotcenter import __version__
@@ -11,10 +12,10 @@ from iotcenter import __version__
 
 @dataclass(frozen=True)
 class Opened:
-    """What there is to say of a server that has started. ``urls`` are of the web, the one for everybody first.
+    """What there is to say of a server that has started.
 
-    ``fingerprint`` is that of a certificate which browsers warn of; empty for one that they know, or where there is
-    none. ``setup`` is the link by which the first user is made, None where there are users.
+    ``urls`` are of the web, the one for everybody first. ``fingerprint`` is that of a certificate which browsers warn of;
+    empty for one that they know, or where there is none. ``setup`` is the link by which the first user is made, None after the first start.
     """
 
     directory: Path
@@ -22,11 +23,12 @@ class Opened:
     urls: Sequence[str]
     transports: Sequence[tuple[str, int]]
     fingerprint: str
+    users: int
     setup: str | None
 
 
-def banner(opened: Opened) -> str:
-    """The lines to print, without colours: they go to journals too."""
+def banner(opened: Opened, qr: bool = False) -> str:
+    """The lines to print, without colours: they go to journals too. ``qr`` adds the setup link as a QR code."""
     lines = [f"IotCenter {__version__}   data {opened.directory}{' (created)' if opened.created else ''}"]
     lines.append(f"  Web      {'   '.join(f'{url}/' for url in opened.urls) or 'off'}")
     if opened.fingerprint:
@@ -37,6 +39,17 @@ def banner(opened: Opened) -> str:
     if opened.setup is not None:
         lines.append("  No users yet. Open this once, within 24 h:")
         lines.append(f"    {opened.setup}")
+        lines += [_qr_code(opened.setup)] if qr else []
         lines.append("  Print a new one: iotcenter setup-link")
+    elif not opened.users:
+        lines.append("  No users yet: iotcenter setup-link prints the link by which the first one is made")
     lines.append("  Stop: Ctrl+C")
     return "\n".join(lines) + "\n"
+
+
+def _qr_code(text: str) -> str:
+    from segno import make  # only for a first start at a terminal: it takes its time and memory
+
+    drawing = StringIO()
+    make(text, micro=False).terminal(drawing, compact=True)
+    return drawing.getvalue().rstrip("\n")

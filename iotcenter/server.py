@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from iotcenter.banner import Opened, banner
+from iotcenter.banner import Opened
 from iotcenter.center.center import Center
 from iotcenter.config import Config
 from iotcenter.config import WebSettings as WebTable
@@ -76,15 +76,15 @@ class Server:
         server._open_ports()
         return server
 
-    async def begin(self) -> str:
-        """Load what is kept and let everybody in; what comes back is to be printed."""
+    async def begin(self) -> Opened:
+        """Load what is kept and let everybody in; what comes back is to be told to whoever started the server."""
         await self._accounts.load()
         await self._center.load()
         self._center.start()
         for listener in self._listeners:
             if isinstance(listener, Listener):
                 listener.take()
-        return banner(await self._opened())
+        return await self._opened()
 
     async def close(self) -> None:
         """Close the ports, end every connection, finish what is to be written, and let go of the data directory."""
@@ -159,6 +159,7 @@ class Server:
                 (name, address[1]) for name, transport in self._transports.items() if (address := _address(transport))
             ],
             fingerprint=self._web_certificate.fingerprint() if own else "",
+            users=await self._users.count(),
             setup=f"{urls[0]}/setup?t={await self._setup_link.issue()}" if self._created and urls else None,
         )
 

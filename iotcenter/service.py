@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from iotcenter.banner import Opened, banner
 from iotcenter.config import Config, ConfigError, load_config
 from iotcenter.identity.errors import IdentityError
 from iotcenter.interfaces import ITransport
@@ -28,6 +30,9 @@ from iotcenter.storage.errors import StorageError
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a busy reactor lets the database's threads go on. With Python's 0.005, SQLite, which lets go of
 the interpreter at every row, waited for seconds behind a reactor that was busy all the time."""
+
+MAX_FILES = 65536
+"""The most files that the server has open, sockets among them: more links than one process can serve."""
 
 FLAGS = [
     ("web", "where HTTP is served (127.0.0.1:8080)"),
@@ -97,6 +102,7 @@ class IotCenter(Service):
         """Open the data directory and the ports; what cannot be opened ends the program with one line."""
         super().startService()
         sys.setswitchinterval(SWITCH_INTERVAL)
+        _allow_many_connections()
         try:
             self._server = Server.open(self._reactor, self._directory, self._config, self._transports)
         except (StorageError, IdentityError, CannotOpen, OSError) as error:
@@ -115,14 +121,23 @@ class IotCenter(Service):
             await self._server.close()
             self._server = None
 
-    def _announce(self, text: str) -> None:
+    def _announce(self, opened: Opened) -> None:
         # By now sys.stdout leads into the log, where the setup link must not stand.
-        print(text, end="", file=sys.__stdout__, flush=True)
+        terminal = sys.__stdout__
+        if terminal is not None:
+            print(banner(opened, qr=terminal.isatty()), end="", file=terminal, flush=True)
 
     def _give_up(self, failure: Failure) -> None:
         self.log.failure("The server cannot begin", failure)
         _say(failure.getErrorMessage())
         self._reactor.callWhenRunning(self._reactor.stop)
+
+
+def _allow_many_connections() -> None:
+    """Let the process have more open files than the usual 1,024: each link is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _say(what: str) -> None:

@@ -15,6 +15,7 @@ OPENED = Opened(
     urls=["https://192.0.2.20:8443", "http://127.0.0.1:8080"],
     transports=[("tls", 9998)],
     fingerprint="3fa1" * 16,
+    users=0,
     setup="https://192.0.2.20:8443/setup?t=9vWd-7Qm4-T2xk-aaaa",
 )
 
@@ -33,9 +34,19 @@ class BannerTests(SynchronousTestCase):
 
     def test_later_starts(self) -> None:
         """No link, and nothing of a certificate that browsers know."""
-        text = banner(replace(OPENED, created=False, setup=None, fingerprint=""))
+        text = banner(replace(OPENED, created=False, users=1, setup=None, fingerprint=""))
         for word in ("setup", "created", "certificate"):
             self.assertNotIn(word, text)
+
+    def test_still_without_users(self) -> None:
+        """A later start does not make a new link, and says how to."""
+        text = banner(replace(OPENED, created=False, setup=None))
+        self.assertIn("No users yet: iotcenter setup-link", text)
+
+    def test_qr_code(self) -> None:
+        """On a terminal the link can be scanned."""
+        self.assertIn("\u2580", banner(OPENED, qr=True))
+        self.assertNotIn("\u2580", banner(OPENED))
 
     def test_what_is_off(self) -> None:
         """Nobody is sent to a door that is shut."""
