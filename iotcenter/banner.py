@@ -14,8 +14,9 @@ from iotcenter import __version__
 class Opened:
     """What there is to say of a server that has started.
 
-    ``urls`` are of the web, the one for everybody first. ``fingerprint`` is that of a certificate which browsers warn of;
-    empty for one that they know, or where there is none. ``setup`` is the link by which the first user is made, None after the first start.
+    ``urls`` are of the web, the one for everybody first. ``fingerprint`` is that of a certificate which browsers warn
+    of; empty for one that they know, or where there is none. ``setup`` is the link by which the first user is made,
+    None after the first start.
     """
 
     directory: Path

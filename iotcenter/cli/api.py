@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -30,31 +31,49 @@ WAIT_STEP = 0.05
 """Seconds between two looks for a server that is just starting: far less than that takes, and next to no load."""
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the server. ``waiting`` is how many seconds it is asked to wait for something itself."""
+
+    method: str
+    path: tuple[str, ...]
+    query: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] | None = None
+    waiting: float = 0.0
+
+    @property
+    def target(self) -> str:
+        """What HTTP asks for. Each segment of the path is quoted; what is None in the query is left out."""
+        path = "/".join(quote(segment, safe="") for segment in self.path)
+        query = urlencode({name: value for name, value in self.query.items() if value is not None})
+        return f"/api/v1/{path}?{query}" if query else f"/api/v1/{path}"
+
+
 class Api:
-    """The server that runs on a data directory. A path is given in its segments, which are quoted here."""
+    """The server that runs on a data directory."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def get(self, *path: str, **query: object) -> Any:
-        """Ask for something. What is None in the query is left out."""
-        return self._ask("GET", path, query=query)
+        """Ask for something."""
+        return self._ask(Request("GET", path, query))
 
     def post(self, *path: str, body: Mapping[str, object] | None = None, waiting: float = 0.0) -> Any:
-        """Make or do something. ``waiting`` is how many seconds the server was asked to wait for something itself."""
-        return self._ask("POST", path, body=body or {}, waiting=waiting)
+        """Make or do something."""
+        return self._ask(Request("POST", path, body=body or {}, waiting=waiting))
 
     def patch(self, *path: str, body: Mapping[str, object]) -> Any:
         """Change something."""
-        return self._ask("PATCH", path, body=body)
+        return self._ask(Request("PATCH", path, body=body))
 
     def delete(self, *path: str) -> Any:
         """Remove something."""
-        return self._ask("DELETE", path)
+        return self._ask(Request("DELETE", path))
 
     def pieces(self, *path: str, **query: object) -> Iterator[bytes]:
         """A long answer, piece by piece."""
-        with self._answer("GET", path, query) as answer:
+        with self._answer(Request("GET", path, query)) as answer:
             while piece := answer.read(PIECE):
                 yield piece
 
@@ -70,34 +89,19 @@ class Api:
                     raise
                 time.sleep(WAIT_STEP)
 
-    def _ask(
-        self,
-        method: str,
-        path: tuple[str, ...],
-        query: Mapping[str, object] | None = None,
-        body: Mapping[str, object] | None = None,
-        waiting: float = 0.0,
-    ) -> Any:
-        with self._answer(method, path, query or {}, body, waiting) as answer:
+    def _ask(self, request: Request) -> Any:
+        with self._answer(request) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 
     @contextmanager
-    def _answer(
-        self,
-        method: str,
-        path: tuple[str, ...],
-        query: Mapping[str, object],
-        body: Mapping[str, object] | None = None,
-        waiting: float = 0.0,
-    ) -> Iterator[http.client.HTTPResponse]:
+    def _answer(self, request: Request) -> Iterator[http.client.HTTPResponse]:
         """The answer to a request. Raises ``CommandError``, with what the server says where that is an error."""
-        connection = _Connection(self.directory, PATIENCE + waiting)
+        connection = _Connection(self.directory, PATIENCE + request.waiting)
+        body = None if request.body is None else json.dumps(request.body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
         try:
-            content = None if body is None else json.dumps(body).encode()
-            connection.request(
-                method, _target(path, query), content, {"Content-Type": "application/json"} if content else {}
-            )
+            connection.request(request.method, request.target, body, headers)
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise CommandError(_what_it_says(answer))
@@ -121,11 +125,6 @@ class _Connection(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
 
 
-def _target(path: tuple[str, ...], query: Mapping[str, object]) -> str:
-    given = urlencode({name: value for name, value in query.items() if value is not None})
-    return "/api/v1/" + "/".join(quote(segment, safe="") for segment in path) + (f"?{given}" if given else "")
-
-
 def _connect(directory: Path) -> socket.socket:
     """A connection to the control socket in ``directory``, however long its path is."""
     connection = socket.socket(socket.AF_UNIX)
@@ -136,14 +135,11 @@ def _connect(directory: Path) -> socket.socket:
             _connect_from_inside(connection, directory)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         connection.close()
-        raise NoServer(
-            f"No server is running on {directory}; start it with: twistd -n iotcenter --data {directory}"
-        ) from None
+        start = f"twistd -n iotcenter --data {directory}"
+        raise NoServer(f"No server is running on {directory}; start it with: {start}") from None
     except PermissionError:
         connection.close()
-        raise CommandError(
-            f"{directory} belongs to another user: run this as the one that the server runs as"
-        ) from None
+        raise CommandError(f"{directory} belongs to another user: run this as the one who runs the server") from None
     return connection
 
 
@@ -157,9 +153,8 @@ def _connect_from_inside(connection: socket.socket, directory: Path) -> None:
 
 
 def _what_it_says(answer: http.client.HTTPResponse) -> str:
-    """The message in an answer that is an error, with what is wrong with single fields."""
+    """The message in an answer that is an error."""
     try:
-        error = json.loads(answer.read(PIECE))["error"]
-        return str(error["message"])
+        return str(json.loads(answer.read(PIECE))["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"the server answered with {answer.status} {answer.reason}"

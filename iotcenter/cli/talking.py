@@ -48,7 +48,7 @@ def outcome(sent: dict[str, Any]) -> str:
     if sent["state"] == "done":
         return "done" if sent["result"] is None else f"done: {plain(sent['result'])}"
     if sent["state"] in UNDONE:
-        return f"{sent['state']}: {plain(sent['error'])}" if sent["error"] else str(sent["state"])
+        return f"{sent['state']}: {sent['error']}" if sent["error"] else str(sent["state"])
     return f"{sent['state']}: there is no answer yet (command {sent['id']})"
 
 

@@ -17,7 +17,7 @@ from iotcenter.transports.tls_connection import Connection, Conversation
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import MAX_FRAME
 from iotcenter.wire.heartbeat import Action, Heartbeat
-from iotcenter.wire.messages import CloseCode, Enroll, Enrolled, Hello, Ping, Pong, Renew
+from iotcenter.wire.messages import Close, CloseCode, Enroll, Enrolled, Hello, Ping, Pong, Renew
 from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
 
 EXPIRED_GRACE = 60.0
@@ -84,6 +84,8 @@ class LinkConversation:
             self.send(Pong())
         elif kind is Pong:
             pass
+        elif kind is Close:
+            self._connection.leave(message.reason or "the device closed the link")
         elif self._attachment is None:
             self._begin(message)
         elif kind is Renew:

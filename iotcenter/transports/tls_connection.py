@@ -105,13 +105,13 @@ class Connection(TwistedProtocol):
         """The connection is gone."""
         self._cancel_deadline()
         self._introduced()
-        self.service.gone(self)
         if self._conversation is None and not self._closing:
             self.service.complain(self.address, f"the TLS handshake failed: {_words(reason)}")
         conversation, self._conversation = self._conversation, None
         self._closing = True
         if conversation is not None:
             conversation.lost(self._ended or _words(reason))
+        self.service.gone(self)
 
     def introduce(self, limit: int) -> None:
         """The peer has shown who it is, and what it wants: no deadline any more, and frames of up to ``limit``
@@ -132,9 +132,13 @@ class Connection(TwistedProtocol):
 
     def end(self, code: CloseCode | str, reason: str) -> None:
         """Say why, and close. What still comes in is ignored."""
+        self.send(Close(CloseCode(code), reason[:1000]))
+        self.leave(reason)
+
+    def leave(self, reason: str) -> None:
+        """Close without a word; what was sent still goes out, for a moment. What still comes in is ignored."""
         if self._closing:
             return
-        self.send(Close(CloseCode(code), reason[:1000]))
         self._closing = True
         self._ended = reason
         self._cancel_deadline()

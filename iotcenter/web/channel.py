@@ -155,8 +155,9 @@ class BoundedChannel(HTTPChannel):
             super().allContentReceived()
 
     def requestDone(self, request: Any) -> None:
-        """A request is answered; the next may come. It is not even read while the peer has not taken the answer: requests
-        are short and answers long, and a peer that sends many at once and takes nothing would fill our memory."""
+        """A request is answered; the next may come. It is not even read while the peer has not taken the answer:
+        requests are short and answers long, and a peer that sends many at once and takes nothing would fill our
+        memory."""
         self._fresh = True
         self._savedTimeOut = IDLE
         if self._waitingForTransport:
@@ -169,7 +170,7 @@ class BoundedChannel(HTTPChannel):
         super().resumeProducing()
         if self.paused:
             self.paused = False
-            self.dataReceived(b"")
+            super(HTTPChannel, self).dataReceived(b"")
 
     def refuse(self, code: int, words: bytes) -> None:
         """Answer what cannot be a request of ours, and listen no more."""

@@ -84,6 +84,14 @@ class LinkTests(LinkTestCase):
         await self.service.stopService()
         self.assertEqual((await closing).code, CloseCode.STOPPING)
 
+    async def test_a_device_says_goodbye(self) -> None:
+        """An agent that stops says so, and the log has its words."""
+        client = await self.join()
+        gone = self.departed()
+        client.send(Close(CloseCode.STOPPING, "the agent stops"))
+        self.assertEqual(await gone, "the agent stops")
+        await client.lost
+
     async def test_no_session_tickets(self) -> None:
         """A client that keeps its session cannot resume it: the server asks for the certificate each time."""
         context = self.standard_context()

@@ -8,7 +8,7 @@ from iotcenter.model import Role
 from iotcenter.web.api.schema import Enrollment, IssuedEnrollment, NewEnrollment
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
-from iotcenter.web.guard import api
+from iotcenter.web.guard import ID, api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -33,7 +33,7 @@ class EnrollmentHandlers:
         rows = await self._enrollments.open()
         return tuple(Enrollment(row.id, row.name, row.actor, row.created, row.expires) for row in rows)
 
-    @api("/enrollments/<{ID}:id>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
+    @api(f"/enrollments/<{ID}:id>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
     async def withdraw(self, request: Request, principal: Principal, id: int) -> None:
         """Make a token worthless."""
         await self._enrollments.withdraw(id)

@@ -115,9 +115,8 @@ def _query_parameters(query: Any) -> list[dict[str, Any]]:
     (reference,), components = msgspec.json.schema_components([query], ref_template="{name}")
     schema = components[reference["$ref"]]
     needed = schema.get("required", ())
-    described = components | {"": schema}
     return [
-        {"name": name, "in": "query", "required": name in needed, "schema": _inlined(each, described)}
+        {"name": name, "in": "query", "required": name in needed, "schema": _inlined(each, components)}
         for name, each in schema["properties"].items()
     ]
 
