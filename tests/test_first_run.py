@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -13,16 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from urllib.request import urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.processes import free_port
 from tests.support import Environment, copy_of_the_tree, outside_the_checkout
 
 PATIENCE = 60.0
 """Seconds after which something that should have happened is a failure."""
-
-ANYWHERE = ("--https", "127.0.0.1:0", "--web", "127.0.0.1:0", "--tls", "127.0.0.1:0")
-"""Listeners on ports that are free."""
 
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0"}
 """Has pip take what is there. (The last reads the wrong way round: it turns the isolation off.)"""
@@ -35,12 +35,13 @@ class FirstRunTests(SynchronousTestCase):
         folder = Path(mkdtemp(prefix="iotcenter-first-run-"))
         self.addCleanup(shutil.rmtree, folder)
         self.tree = copy_of_the_tree(folder)
+        self.page = f"127.0.0.1:{free_port()}"
         Environment(self.tree / ".venv")
 
     def start(self) -> subprocess.Popen[str]:
         """Type the command."""
         server = subprocess.Popen(
-            [self.tree / "script/server", *ANYWHERE],
+            [self.tree / "script/server", "--web", self.page, "--https", "127.0.0.1:0", "--tls", "127.0.0.1:0"],
             env={**outside_the_checkout(), **OFFLINE},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -95,10 +96,21 @@ class FirstRunTests(SynchronousTestCase):
         self.assertEqual(answer["state"], "done")
         columns = self.ask("readings", device["name"], "load")
         self.assertGreater(len(columns["t"]), 0)
+        self.check_pages()
         output = self.stop(server)
         self.assertIn("Installing (once", output)
         self.assertRegex(output, r"(?m)^    https://\S+/setup\?t=\S+$")
         self.assertIsNone(self.ask("status"))
+
+    def check_pages(self) -> None:
+        """What was installed has its pages, and what they are made of."""
+        with urlopen(f"http://{self.page}/", timeout=PATIENCE) as page:
+            text = page.read().decode()
+        static = re.findall(r'"(/static/[^"]+)"', text)
+        self.assertGreater(len(static), 0)
+        for path in static:
+            with urlopen(f"http://{self.page}{path}", timeout=PATIENCE) as file:
+                self.assertEqual(file.status, 200)
 
     def test_second_start(self) -> None:
         """The second start installs nothing, enrolls nothing, prints no new link, and takes under 3 s of work."""

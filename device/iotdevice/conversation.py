@@ -60,10 +60,11 @@ class Conversation:
         self._deadline = 0.0
         self._heartbeat: Heartbeat | None = None
         closing: Handlers = {Close: self._closed}
+        own: Handlers = {Ping: self._ping, Pong: self._pong, Tunnel: self._tunnel, **closing}
         self._table: dict[Phase, Handlers] = {
             Phase.GREETING: {Welcome: self._welcomed, **closing},
             Phase.RENEWING: {Renew: self._renewed, **closing},
-            Phase.OPEN: {Ping: self._ping, Pong: self._pong, Tunnel: self._tunnel, **handlers, **closing},
+            Phase.OPEN: {**{kind: take for kind, take in handlers.items() if kind is not Welcome}, **own},
             Phase.ENDED: {},
         }
         self._handlers = handlers

@@ -84,11 +84,14 @@ class Link(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came: what they complete is handed on, in order."""
+        opened = self._conversation.opened
         try:
             for body in self._reader.receive(data):
                 if self._reason is not None:
                     return
                 self._conversation.receive(decode(body))
+            if self._conversation.opened is not opened:
+                self._check()  # from now on the server's heartbeat says when
         except WireError as error:
             self.send(Close(CloseCode.PROTOCOL, str(error)[:1000]))
             self._end(Ended(f"the server broke the protocol: {error}"))

@@ -59,7 +59,7 @@ class Tail:
         room."""
         self.saved = max(self.saved, last)
         self._forgotten = done
-        on_its_way = self._place(sent)
+        on_its_way = self._place(min(sent, self.saved))
         self._drop(max(on_its_way, self._place(trimmed), self._place(self.saved) - SAVED))
 
     def disk_lost(self) -> None:

@@ -20,6 +20,8 @@ from iotdevice.credentials import Credentials
 CONNECT_WITHIN = 30.0
 """Seconds for a TCP connection, over all addresses that the server's name has."""
 
+STRANGER = "it is not an IotCenter for devices: is the port right?"
+
 FAULTS = {
     9: "its certificate is not valid yet: is this machine's clock right?",
     10: "its certificate has expired, or this machine's clock is wrong",
@@ -80,7 +82,7 @@ class Handshakes:
     def check_protocol(self, connection: SSL.Connection) -> None:
         """Raise ``UntrustedServer`` where the completed handshake did not agree on the protocol."""
         if connection.get_alpn_proto_negotiated() != self.protocol:
-            raise UntrustedServer("it is not an IotCenter for devices: is the port right?")
+            raise UntrustedServer(STRANGER)
 
     def words_for(self, reason: Failure) -> str:
         """Why a connection ended, for the device's owner."""
@@ -88,7 +90,8 @@ class Handshakes:
             return f"the server cannot be trusted: {self.fault}"
         if isinstance(reason.value, SSL.Error):
             complaints = reason.value.args[0] if reason.value.args else ()
-            return f"TLS failed: {complaints[0][-1] if complaints else 'the connection was cut'}"
+            complaint = complaints[0][-1] if complaints else "the connection was cut"
+            return STRANGER if "no application protocol" in complaint else f"TLS failed: {complaint}"
         return str(reason.getErrorMessage()).rstrip(".")
 
     def _verified(self, connection: SSL.Connection, certificate: object, error: int, depth: int, ok: int) -> bool:

@@ -26,21 +26,21 @@ def shared_browser() -> Browser:
 
     browser = Browser()
     browser.start()
-    reactor.addSystemEventTrigger("before", "shutdown", browser.stop)  # type: ignore[attr-defined]
+    reactor.addSystemEventTrigger("before", "shutdown", browser.stop)
     return browser
 
 
 class BrowserCase(TestCase):
     """Tests against ``house``, a whole server in this process.
 
-    A test hands ``visit`` a function that drives a page; that runs in the browser's thread, while the reactor serves. What it
-    does to the server it does by ``on_server``.
+    A test hands ``visit`` a function that drives a page; that runs in the browser's thread, while the reactor serves.
+    What it does to the server it does by ``on_server``.
     """
 
     timeout = 120
     role = Role.ADMIN
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         from twisted.internet import reactor
 
         self.browser = shared_browser()
@@ -54,7 +54,7 @@ class BrowserCase(TestCase):
         """What is there when the test begins: anna, who is signed in."""
         self.cookie = await self.house.user("anna", self.role)
 
-    async def tearDown(self) -> None:
+    async def tearDown(self) -> None:  # type: ignore[override]
         await self.house.close()
 
     def visit(

@@ -49,6 +49,11 @@ def _add(page: Page) -> None:
     _submit(page)
 
 
+def _add_and_open(page: Page) -> None:
+    _add(page)
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+
+
 def _unfit(page: Page) -> None:
     page.evaluate("document.querySelector('main form').noValidate = true")
     _submit(page)
@@ -91,6 +96,8 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("command-unfit", "/devices/kitchen-pi/commands/everything", True, _unfit),
     ("add-device", "/add-device?first=yes", True, _nothing),
     ("enrollment", "/add-device", True, _add),
+    ("enrollment-open", "/add-device", True, _add_and_open),
+    ("device-rename", "/devices/attic", True, partial(_press, what=".rename summary")),
     ("more", "/more", True, _nothing),
     ("about", "/about", True, _nothing),
     ("not-found", "/devices/kitchenpi", True, _nothing),

@@ -142,7 +142,7 @@ class CommandTests(BrowserCase):
         return self.visit(act, "/devices/attic")
 
     def test_waiting_for_an_offline_device(self) -> Deferred[None]:
-        """A command for a device that is offline expires when one says, can be cancelled, and is sent when it returns."""
+        """A command for a device that is offline expires when one says, can be cancelled, and is sent on its return."""
 
         def act(page: Page) -> None:
             expect(page.locator("[data-live-word]")).to_have_text("Live")

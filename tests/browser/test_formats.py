@@ -31,7 +31,7 @@ class FormatTests(BrowserCase):
     """``format.js``."""
 
     def test_as_on_the_server(self) -> Deferred[None]:
-        """Each value and time in formats.json is shown as it says there, whatever the browser's own zone and language."""
+        """Each value and time in formats.json is shown as it says there, whatever the browser's zone and language."""
 
         def act(page: Page) -> None:
             found: Any = page.evaluate(SHOW, CASES)

@@ -48,7 +48,7 @@ class LiveTests(BrowserCase):
         return self.visit(act)
 
     def test_new_devices(self) -> Deferred[None]:
-        """A device that is new has a card as soon as it comes, and none when it was removed; the others stay as they are."""
+        """A device that is new has a card as soon as it comes, and none once it was removed; others stay."""
 
         def act(page: Page) -> None:
             page.locator("[data-key=attic]").evaluate("card => { card.marked = true }")
@@ -153,7 +153,7 @@ class LiveTests(BrowserCase):
             expect(lines.last).to_contain_text("the <b>bus</b> is gone")
             page.get_by_label("From level").select_option("error")
             expect(lines).to_have_count(1)
-            page.get_by_label("With the text").fill("interval")
+            page.get_by_label("Text", exact=True).fill("interval")
             expect(page.get_by_text("No line fits")).to_have_count(0)
             expect(lines).to_have_count(0)
             page.get_by_label("From level").select_option("debug")

@@ -138,8 +138,12 @@ class SmallCenter:
         assert store is not None
         store.add_cert(X509.from_cryptography(self.authority.root))
         context.set_verify(SSL.VERIFY_PEER, lambda connection, certificate, error, depth, ok: bool(ok or error == 10))
-        context.set_alpn_select_callback(lambda connection, offered: next(filter(offered.__contains__, self.alpn), b""))
+        context.set_alpn_select_callback(lambda _, offered: self._choose(offered))
         return SSL.Connection(context, None)
+
+    def _choose(self, offered: list[bytes]) -> Any:
+        refusal = SSL.NO_OVERLAPPING_PROTOCOLS if not self.alpn else b"h2"
+        return next(filter(offered.__contains__, self.alpn), refusal)
 
     def until(self, condition: Callable[[], Any]) -> Deferred[Any]:
         """Fires with what ``condition`` gives, as soon as that is true."""

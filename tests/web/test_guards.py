@@ -9,7 +9,8 @@ from iotcenter.model import Role
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Kind, Route, routes_of
 from iotcenter.web.site import all_handlers
-from tests.web.support import NOBODY, Answer, Visitor, WebTestCase
+from tests.web.support import NOBODY, Visitor, WebTestCase
+from tests.web.wire import Answer
 
 FOREIGN = "https://evil.example"
 

@@ -22,7 +22,8 @@ from iotcenter.web import channel
 from iotcenter.web.doors import Door
 from iotcenter.web.https import Handshakes
 from iotcenter.web.site import BoundedSite
-from tests.web.support import PASSWORD, WebTestCase, Wire
+from tests.web.support import PASSWORD, WebTestCase
+from tests.web.wire import Wire
 
 
 @implementer(IOpenSSLClientConnectionCreator)

@@ -15,7 +15,9 @@ class UserTests(WebTestCase):
         body = {"name": "Ann", "role": "operator", "password": PASSWORD}
         answer = await self.ask("POST", "/api/v1/users", admin, json=body)
         self.assertEqual((answer.status, answer.json()["name"], answer.json()["role"]), (201, "ann", "operator"))
-        answer = await self.ask("PATCH", "/api/v1/users/ann", admin, json={"role": "admin", "password": PASSWORD + "2"})
+        both = {"role": "admin", "password": PASSWORD + "2"}
+        self.assertEqual((await self.ask("PATCH", "/api/v1/users/ann", admin, json=both)).status, 422)
+        answer = await self.ask("PATCH", "/api/v1/users/ann", admin, json={"role": "admin"})
         self.assertEqual((answer.status, answer.json()["role"]), (200, "admin"))
         answer = await self.ask("GET", "/api/v1/users", admin)
         self.assertEqual([user["name"] for user in answer.json()], ["ann"])

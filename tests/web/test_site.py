@@ -190,16 +190,41 @@ class CrowdTests(WebTestCase):
         drips = [await self.connect() for _ in range(500)]
         for wire in drips:
             wire.write(b"GET / HTTP/1.1\r\nX: ")
-        longest = 0.0
+        durations = []
         while not all(wire.lost.called for wire in drips):
             start = self.reactor.seconds()
             answer = await self.ask("GET", "/sign-in")
             self.assertEqual(answer.status, 200)
-            longest = max(longest, self.reactor.seconds() - start)
+            durations.append(self.reactor.seconds() - start)
             for wire in drips:
                 if not wire.lost.called:
                     wire.write(b"a")
-        self.assertLess(longest, 0.3)
+        self.assertLess(sorted(durations)[int(len(durations) * 0.99)], 0.3)
+
+    async def test_many_requests_at_once(self) -> None:
+        """Who sends a thousand requests at once and takes no answer gets the next only when they took the last."""
+        wire = await self.connect()
+        wire.transport.pauseProducing()  # type: ignore[union-attr]
+        request = f"GET /static/{self.parts.build}/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        size = len((STATIC / "style.css").read_bytes())
+        count = 8_000_000 // size
+        wire.write(request * count)
+        most = 0
+        for _ in range(200):
+            await self.store.devices.all()
+            most = max(most, self.held())
+        self.assertTrue(0 < most < 256 * 1024, most)
+        wire.transport.resumeProducing()  # type: ignore[union-attr]
+        wire.write(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        self.assertEqual((await wire.lost).count(b"HTTP/1.1 200 OK"), count)
+
+    async def test_shut(self) -> None:
+        """When the port is shut, nobody stays connected."""
+        wire = await self.connect()
+        wire.write(b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await wire.until(b"</html>")
+        await self.port.stopListening()
+        await wire.lost
 
 
 def _failing(error: Exception) -> object:

@@ -1,11 +1,16 @@
 /**
  * Parts of the page that are rendered anew by the server when something about them has changed: elements with an id and
- * data-region. The page is fetched again as a document (which no script of it survives), and what differs is taken over.
+ * data-region. The page is fetched again as a document (in which no script runs), and what differs is taken over.
+ *
+ * A region with data-shape is replaced only where that differs: what is in it is kept live by other modules. In one with
+ * data-keyed, children that have the same data-key and data-shape stay.
  */
 
 const PAUSE = 1000;
+const PATIENCE = 30_000;
 let due = 0;
-let last = 0;
+let last = -PAUSE;
+let missed = false;
 
 /** Has the regions rendered anew soon; several calls at the same time cause one request. */
 export function refreshSoon() {
@@ -20,7 +25,7 @@ async function refresh() {
     const { page, url } = await fetchPage("GET", location.href);
     if (new URL(url).pathname === location.pathname) takeOver(page);
   } catch {
-    // The stream tells that the server is gone, and asks for the page once more when it is back.
+    // The stream shows that the server is gone, and asks for the page once more when it is back.
   }
 }
 
@@ -30,10 +35,12 @@ export function fetchPage(method, url, fields = null) {
     const request = new XMLHttpRequest();
     request.open(method, url.split("#")[0]);
     request.responseType = "document";
-    request.timeout = 30_000;
-    request.onload = () => request.response
-      ? resolve({ page: request.response, url: request.responseURL, status: request.status })
-      : reject(new Error("the answer is no page"));
+    request.timeout = PATIENCE;
+    request.onload = () => {
+      const { response: page, responseURL, status } = request;
+      if (page) resolve({ page, url: responseURL, status });
+      else reject(new Error("the answer is no page"));
+    };
     request.onerror = request.ontimeout = () => reject(new Error("the server did not answer"));
     request.send(fields);
   });
@@ -43,38 +50,53 @@ export function fetchPage(method, url, fields = null) {
 export function takeOver(page) {
   for (const region of document.querySelectorAll("[data-region]")) {
     const fresh = page.getElementById(region.id);
-    if (!fresh || inUse(region)) continue;
+    if (!fresh) continue;
+    if (isInUse(region)) {
+      missed = true;
+      continue;
+    }
     if (!mergeKeyed(region, fresh)) replace(region, fresh);
     Object.assign(region.dataset, fresh.dataset);
   }
 }
 
 /** Somebody has a dialog open in it, or is typing: what they do comes first. */
-function inUse(region) {
+function isInUse(region) {
   const active = document.activeElement;
-  return region.querySelector("dialog[open]") !== null || (region.contains(active) && active.matches("input, select, textarea"));
+  const typing = region.contains(active) && active.matches(":is(input, textarea):read-write, select");
+  return typing || region.querySelector("dialog[open]") !== null;
+}
+
+/** They are done. */
+function catchUp() {
+  if (!missed) return;
+  missed = false;
+  refreshSoon();
 }
 
 function replace(region, fresh) {
   if (isSame(region, fresh)) return;
   const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const open = [...region.querySelectorAll("details")].map((details) => details.open);
   region.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
+  region.querySelectorAll("details").forEach((details, place) => { details.open ||= open[place] ?? false; });
   if (focused) region.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
   region.dispatchEvent(new CustomEvent("regionchange", { bubbles: true }));
 }
 
-/** Whether nothing is new. A region with a data-shape is kept live by other modules, as long as its shape is the same. */
 function isSame(region, fresh) {
   if (fresh.dataset.shape !== undefined) return region.dataset.shape === fresh.dataset.shape;
   return signature(region) === signature(fresh);
 }
 
-/** What a region says, without what other modules keep changing in it. */
+/** What a region says and leads to, without the times that tick in it. */
 function signature(region) {
-  return `${region.textContent.replace(/\s+/g, " ")}${[...region.querySelectorAll("[href]")].map((link) => link.getAttribute("href"))}`;
+  const copy = region.cloneNode(true);
+  copy.querySelectorAll("[data-ago]").forEach((time) => time.replaceChildren(time.dataset.ago));
+  const links = [...copy.querySelectorAll("[href]")].map((link) => link.getAttribute("href"));
+  return `${copy.textContent.replace(/\s+/g, " ")}${links}`;
 }
 
-/** Where children have keys, those that stay the same stay in the page: they are live, and have drawn their sparklines. */
 function mergeKeyed(region, fresh) {
   const list = region.querySelector(":scope > :has(> [data-key])");
   const wanted = fresh.querySelector(":scope > :has(> [data-key])");
@@ -93,3 +115,6 @@ function mergeKeyed(region, fresh) {
   }
   return true;
 }
+
+document.addEventListener("focusout", catchUp);
+document.addEventListener("close", catchUp, true);

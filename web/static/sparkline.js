@@ -5,6 +5,7 @@
 
 import { live } from "./live.js";
 import { now } from "./page.js";
+import { rowsOf } from "./rows.js";
 
 /** What a sparkline may span, from long to short: the first with enough points is taken, so that new devices have one too. */
 const SPANS = [
@@ -18,6 +19,7 @@ const WIDTH = 100;
 const HEIGHT = 24;
 const SVG = "http://www.w3.org/2000/svg";
 
+/* What is drawn in each element: null from when it is asked for, and for good where it cannot be had. */
 const lines = new Map();
 const queue = [];
 let running = 0;
@@ -36,7 +38,7 @@ function watch() {
   for (const element of lines.keys()) if (!element.isConnected) lines.delete(element);
 }
 
-async function work() {
+function work() {
   while (running < AT_ONCE && queue.length) {
     running += 1;
     load(queue.shift()).finally(() => {
@@ -48,7 +50,7 @@ async function work() {
 
 async function load(element) {
   const { device, series, time } = element.closest("[data-series]").dataset;
-  if (time === undefined) return lines.delete(element);
+  if (time === undefined) return void lines.delete(element);
   let line = null;
   for (const span of SPANS) {
     const points = await fetchPoints(device, series, span);
@@ -56,7 +58,7 @@ async function load(element) {
     line = { span, points };
     if (points.length >= ENOUGH) break;
   }
-  if (!line) return lines.delete(element);
+  if (!line) return;
   lines.set(element, line);
   draw(element, line);
 }
@@ -76,12 +78,13 @@ async function fetchPoints(device, series, { seconds, step }) {
 
 /** A new value: it becomes the last point, or moves it where both fall into one step; the first one begins the line. */
 function extend(element, { value, time }) {
+  if (typeof value === "string") return;
   const line = lines.get(element);
   if (line === undefined) {
     observer.unobserve(element);
     observer.observe(element);
   }
-  if (!line || typeof value === "string") return;
+  if (!line) return;
   const { points, span } = line;
   const bucket = Math.floor(time / span.step) * span.step;
   if (points.at(-1)?.[0] === bucket) points.pop();
@@ -126,8 +129,10 @@ function blank() {
 
 live.addEventListener("readings", ({ detail }) => {
   for (const reading of detail) {
-    const place = `[data-device="${CSS.escape(reading.device)}"][data-series="${CSS.escape(reading.series)}"] [data-spark]`;
-    document.querySelectorAll(place).forEach((element) => extend(element, reading));
+    for (const row of rowsOf(reading.device, reading.series)) {
+      const element = row.querySelector("[data-spark]");
+      if (element) extend(element, reading);
+    }
   }
 });
 document.addEventListener("regionchange", watch);

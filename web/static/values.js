@@ -3,16 +3,12 @@
 import { exact, quantity } from "./format.js";
 import { live } from "./live.js";
 import { now, zone } from "./page.js";
+import { allRows, rowsOf } from "./rows.js";
 
 /* As in views.py: how many intervals a series may miss before its value is stale, and for how many seconds at least. */
 const STALE_AFTER = 3;
 const STALE_AT_LEAST = 10;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-
-function rowsOf(device, series) {
-  const of = series === undefined ? "" : `[data-series="${CSS.escape(series)}"]`;
-  return document.querySelectorAll(`[data-device="${CSS.escape(device)}"]${of}`);
-}
 
 function show(row, { value, time, trend }) {
   const { text, unit } = quantity(value, row.dataset.unit, row.dataset.decimals === undefined ? null : Number(row.dataset.decimals));
@@ -57,5 +53,5 @@ live.addEventListener("readings", ({ detail }) => {
   for (const reading of detail) rowsOf(reading.device, reading.series).forEach((row) => show(row, reading));
 });
 setInterval(() => {
-  if (!live.paused && live.devices.size) document.querySelectorAll("[data-series]").forEach(judge);
+  if (!live.paused && live.devices.size) allRows().forEach(judge);
 }, 5000);

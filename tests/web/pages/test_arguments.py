@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import contextlib
 
 from hypothesis import given as given_by
 from hypothesis import strategies as st
@@ -130,5 +130,5 @@ class SpanTests(SynchronousTestCase):
     @given_by(st.text(max_size=30))
     def test_any_text(self, text: str) -> None:
         """Whatever is typed gives a length or a ``ValueError``."""
-        with suppress(ValueError):
+        with contextlib.suppress(ValueError):
             self.assertGreaterEqual(read_span(text), 0)

@@ -1,0 +1,1 @@
+"""What is done to the whole of it, and what it must do then: the rows of the table of faults."""

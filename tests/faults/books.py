@@ -1,0 +1,88 @@
+"""What stands on the disks of a server and of its devices, whoever was killed: read from copies, so that nothing is
+mended by being looked at."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from iotcenter.storage.store import FILE
+from iotdevice import spool
+from tests.faults.journal import SERIES, Key
+
+READINGS = """
+SELECT device, boot, sequence, value FROM reading JOIN series ON series.id = reading.series WHERE series.name = ?
+"""
+ACCOUNTS = "SELECT device, received, duplicates FROM account"
+SPOOLED = "SELECT boot, sequence, value FROM reading WHERE name = ?"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a server has of one device: its readings, and the account that it keeps of them."""
+
+    readings: Sequence[tuple[Key, int]]
+    received: int = 0
+    duplicates: int = 0
+
+    @property
+    def keys(self) -> set[Key]:
+        """The readings without their values."""
+        return {key for key, _ in self.readings}
+
+    @property
+    def numbers(self) -> set[int]:
+        """The values, each once."""
+        return {number for _, number in self.readings}
+
+    def faults(self, made: set[int], needed: set[int]) -> list[str]:
+        """What is wrong with it where ``made`` is all that was ever reported, and ``needed`` what must be there."""
+        count, lost, strange = len(self.readings), needed - self.numbers, self.numbers - made
+        tests = {
+            f"of {len(needed)} readings {len(lost)} are lost: {_some(lost)}": bool(lost),
+            f"{count - len(self.numbers)} readings are there twice": count != len(self.numbers),
+            f"{len(strange)} readings were never made: {_some(strange)}": bool(strange),
+            f"the account has {self.received} readings, the table {count}": self.received != count,
+        }
+        return [fault for fault, there in tests.items() if there]
+
+
+def stored(directory: Path) -> dict[str, Stored]:
+    """What stands in the database in ``directory``, by the id of the device."""
+    readings: dict[str, list[tuple[Key, int]]] = defaultdict(list)
+    rows, accounts = _read(directory / FILE, (READINGS, (SERIES,)), (ACCOUNTS, ()))
+    for device, boot, sequence, value in rows:
+        readings[device].append(((boot, sequence), int(value)))
+    counted = {device: (received, duplicates) for device, received, duplicates in accounts}
+    return {device: Stored(readings[device], *counted.get(device, ())) for device in {*readings, *counted}}
+
+
+def spooled(directory: Path) -> dict[Key, int]:
+    """The readings that wait on the disk of a device, with their values."""
+    [rows] = _read(directory / spool.FILE, (SPOOLED, (SERIES,)))
+    return {(boot, sequence): int(value) for boot, sequence, value in rows}
+
+
+def _read(database: Path, *questions: tuple[str, tuple[Any, ...]]) -> list[list[Any]]:
+    """The answers to ``questions``, from a copy of ``database`` with all that is in its log."""
+    with TemporaryDirectory(prefix="iotcenter-books-") as folder:
+        for suffix in ("", "-wal"):
+            file = Path(f"{database}{suffix}")
+            if file.exists():
+                shutil.copy(file, folder)
+        connection = sqlite3.connect(Path(folder, database.name))
+        try:
+            return [connection.execute(sql, arguments).fetchall() for sql, arguments in questions]
+        finally:
+            connection.close()
+
+
+def _some(numbers: set[int]) -> str:
+    first = sorted(numbers)[:5]
+    return ", ".join(map(str, first)) + (", ..." if len(numbers) > len(first) else "")

@@ -1,0 +1,87 @@
+"""A network of two sides with a router between them, which swallows everything when it is told to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+SERVER = "10.213.1.1"
+DEVICE = "10.213.2.1"
+"""The addresses of the two sides. They are in namespaces of their own, and so in nobody's way."""
+
+ROUTER = ("10.213.1.254", "10.213.2.254")
+
+FORWARDING = "/proc/sys/net/ipv4/ip_forward"
+"""Where a namespace is told whether to pass on what is for others. Where it is not, that vanishes without a word."""
+
+ESTABLISHED = "01"
+"""How /proc/net/tcp writes that a connection stands."""
+
+
+def why_not() -> str:
+    """Why a road cannot be built here; empty where it can."""
+    if shutil.which("ip") is None:
+        return "there is no program ip (Debian package iproute2)"
+    probe = f"iotcenter-probe-{os.getpid()}"
+    added = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
+    if added.returncode:
+        return f"network namespaces cannot be made: {added.stderr.strip()}"
+    _ip("netns", "del", probe)
+    return ""
+
+
+class Road:
+    """Two sides and what lies between. ``on_server`` and ``on_device`` are the words that run a command there."""
+
+    def __init__(self) -> None:
+        names = [f"iotcenter-{side}-{os.getpid()}" for side in ("server", "router", "device")]
+        self._names = names
+        self._server, self._router, self._device = names
+        self.on_server = ("ip", "netns", "exec", self._server)
+        self.on_device = ("ip", "netns", "exec", self._device)
+
+    def build(self) -> None:
+        """Make all of it."""
+        for name in self._names:
+            _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        for side, address, gateway, plug in (
+            (self._server, SERVER, ROUTER[0], "left"),
+            (self._device, DEVICE, ROUTER[1], "right"),
+        ):
+            _ip("link", "add", "out", "netns", side, "type", "veth", "peer", "name", plug, "netns", self._router)
+            for name, interface, own in ((side, "out", address), (self._router, plug, gateway)):
+                _ip("-n", name, "address", "add", f"{own}/24", "dev", interface)
+                _ip("-n", name, "link", "set", interface, "up")
+            _ip("-n", side, "route", "add", "default", "via", gateway)
+        self.heal()
+
+    def heal(self) -> None:
+        """Let everything through."""
+        self._forward(True)
+
+    def cut(self) -> None:
+        """Swallow everything from now on: neither side is told."""
+        self._forward(False)
+
+    def remove(self) -> None:
+        """Take all of it away."""
+        for name in self._names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+    def _forward(self, on: bool) -> None:
+        command = ["ip", "netns", "exec", self._router, "tee", FORWARDING]
+        subprocess.run(command, input=b"1" if on else b"0", stdout=subprocess.DEVNULL, check=True)
+
+
+def connections(pid: int, port: int) -> int:
+    """How many connections stand on a port of the namespace in which the process runs."""
+    lines = Path(f"/proc/{pid}/net/tcp").read_text("ascii").splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows)
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)

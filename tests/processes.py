@@ -1,0 +1,154 @@
+"""Real programs that tests and benchmarks start, listen to, and end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from inspect import isawaitable
+from pathlib import Path
+from signal import SIGKILL, Signals
+from typing import Any, TypeVar, overload
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+Words = str | Callable[[], object]
+"""What to say of something, or what finds that out when it is to be said."""
+
+ROOT = Path(__file__).parent.parent
+
+MAX_OUTPUT = 10_000_000
+"""How many characters of a program's output are kept: one that says more than this has gone wrong."""
+
+LOOK_EVERY = 0.02
+"""Seconds between two looks at what cannot tell by itself that it has come about."""
+
+
+class Overdue(AssertionError):
+    """Something did not come about in time."""
+
+
+class Program(ProcessProtocol):
+    """A program that runs. ``ended`` fires with its exit status, or with the negative number of the signal that killed
+    it."""
+
+    def __init__(self, reactor: Any, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self.output = ""
+        self.errors = ""
+        self.ended: Deferred[int] = Deferred()
+        self._waiting: list[tuple[str, Deferred[None]]] = []
+        paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'device'}"}
+        self._process = reactor.spawnProcess(self, words[0], words, {**os.environ, **paths, **(environment or {})})
+        self.pid: int = self._process.pid
+
+    @property
+    def said(self) -> str:
+        """All that it printed, wherever."""
+        return self.output + self.errors
+
+    def outReceived(self, data: bytes) -> None:
+        """It printed something."""
+        self.output = (self.output + data.decode(errors="replace"))[-MAX_OUTPUT:]
+        self._look()
+
+    def errReceived(self, data: bytes) -> None:
+        """It complained."""
+        self.errors = (self.errors + data.decode(errors="replace"))[-MAX_OUTPUT:]
+        self._look()
+
+    def processEnded(self, reason: Failure) -> None:
+        """It is gone, and all that it printed was read."""
+        value: Any = reason.value
+        self.ended.callback(value.exitCode if value.signal is None else -value.signal)
+        for text, waiter in self._waiting:
+            waiter.errback(AssertionError(f"the program ended before it said {text!r}: {self.said}"))
+        self._waiting.clear()
+
+    def until(self, text: str) -> Deferred[None]:
+        """Fires when it has printed ``text``; fails when it ends before."""
+        waiter: Deferred[None] = Deferred()
+        if self.ended.called and text not in self.said:
+            waiter.errback(AssertionError(f"the program never said {text!r}: {self.said}"))
+        else:
+            self._waiting.append((text, waiter))
+            self._look()
+        return waiter
+
+    def write(self, data: bytes) -> None:
+        """Give it something to read, which is all that it gets."""
+        self._process.write(data)
+        self._process.closeStdin()
+
+    def signal(self, signal: Signals) -> None:
+        """Send it a signal."""
+        self._process.signalProcess(int(signal))
+
+    async def end(self, signal: Signals = SIGKILL) -> int:
+        """Send it a signal that ends it, where it still runs; the answer is its exit status."""
+        if not self.ended.called:
+            self.signal(signal)
+        return await self.outcome()
+
+    def outcome(self) -> Deferred[int]:
+        """As ``ended``, for any number of callers."""
+        waiter: Deferred[int] = Deferred()
+
+        def tell(status: int) -> int:
+            waiter.callback(status)
+            return status
+
+        self.ended.addCallback(tell)
+        return waiter
+
+    def _look(self) -> None:
+        for text, waiter in tuple(self._waiting):
+            if text in self.said:
+                self._waiting.remove((text, waiter))
+                waiter.callback(None)
+
+
+@overload
+async def until(
+    reactor: Any, condition: Callable[[], Coroutine[Any, Any, T]], what: Words, within: float = ..., every: float = ...
+) -> T: ...
+
+
+@overload
+async def until(
+    reactor: Any, condition: Callable[[], T], what: Words, within: float = ..., every: float = ...
+) -> T: ...
+
+
+async def until(
+    reactor: Any, condition: Callable[[], Any], what: Words, within: float = 30.0, every: float = LOOK_EVERY
+) -> Any:
+    """What ``condition`` gives, as soon as that is true; looked at ``every`` so many seconds.
+
+    Raises ``Overdue``, which says ``what`` there is instead.
+    """
+    deadline = reactor.seconds() + within
+    while True:
+        found = condition()
+        result = await found if isawaitable(found) else found
+        if result:
+            return result
+        if reactor.seconds() > deadline:
+            raise Overdue(f"not within {within:g} s: {what() if callable(what) else what}")
+        await deferLater(reactor, every)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free, and stays so while whoever had it is away: the kernel gives it to no outgoing connection."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10_000, min(lowest, 32_768))
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((host, port))
+            return port
