@@ -22,7 +22,7 @@ from iotcenter.banner import Opened, banner
 from iotcenter.config import Config, ConfigError, load_config
 from iotcenter.identity.errors import IdentityError
 from iotcenter.interfaces import ITransport
-from iotcenter.listening import CannotOpen
+from iotcenter.listening import OFF, CannotOpen
 from iotcenter.logs import log_observer
 from iotcenter.server import Server
 from iotcenter.storage.errors import StorageError
@@ -47,7 +47,10 @@ def find_transports() -> dict[str, Any]:
 
 def Options() -> usage.Options:
     """The command line of ``twistd iotcenter``, with a flag for each transport that is installed."""
-    flags = [(name, f"where devices come in over {name}") for name in sorted(find_transports())]
+    flags = [
+        (name, f"where devices come in over {name} ({getattr(transport.settings(), 'listen', OFF)})")
+        for name, transport in sorted(find_transports().items())
+    ]
 
     class ServerOptions(usage.Options):
         synopsis = "[--data DIR] [--config FILE] [listeners]"
@@ -96,7 +99,7 @@ class IotCenter(Service):
             try:
                 parent.setComponent(ILogObserver, log_observer(self._directory / "log", self._config.log.level))
             except OSError as error:
-                _end(f"{self._directory}: {error.strerror}")
+                _end(f"the data directory {self._directory} cannot be written: {error.strerror}")
 
     def startService(self) -> None:
         """Open the data directory and the ports; what cannot be opened ends the program with one line."""

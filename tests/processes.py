@@ -44,6 +44,7 @@ class Program(ProcessProtocol):
         self.errors = ""
         self.ended: Deferred[int] = Deferred()
         self._waiting: list[tuple[str, Deferred[None]]] = []
+        self._reactor = reactor
         paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'device'}"}
         self._process = reactor.spawnProcess(self, words[0], words, {**os.environ, **paths, **(environment or {})})
         self.pid: int = self._process.pid
@@ -67,19 +68,22 @@ class Program(ProcessProtocol):
         """It is gone, and all that it printed was read."""
         value: Any = reason.value
         self.ended.callback(value.exitCode if value.signal is None else -value.signal)
-        for text, waiter in self._waiting:
-            waiter.errback(AssertionError(f"the program ended before it said {text!r}: {self.said}"))
-        self._waiting.clear()
+        self._give_up()
 
-    def until(self, text: str) -> Deferred[None]:
-        """Fires when it has printed ``text``; fails when it ends before."""
+    async def until(self, text: str, within: float = 60.0) -> None:
+        """Done when it has printed ``text``. Raises ``AssertionError`` with all that it said when it ends before, or
+        takes longer."""
         waiter: Deferred[None] = Deferred()
-        if self.ended.called and text not in self.said:
-            waiter.errback(AssertionError(f"the program never said {text!r}: {self.said}"))
-        else:
-            self._waiting.append((text, waiter))
-            self._look()
-        return waiter
+        self._waiting.append((text, waiter))
+        self._look()
+        if self.ended.called and not waiter.called:
+            self._give_up()
+        timer = self._reactor.callLater(within, self._give_up)
+        try:
+            await waiter
+        finally:
+            if timer.active():
+                timer.cancel()
 
     def write(self, data: bytes) -> None:
         """Give it something to read, which is all that it gets."""
@@ -106,6 +110,11 @@ class Program(ProcessProtocol):
 
         self.ended.addCallback(tell)
         return waiter
+
+    def _give_up(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for text, waiter in waiting:
+            waiter.errback(AssertionError(f"the program did not say {text!r}, but: {self.said}"))
 
     def _look(self) -> None:
         for text, waiter in tuple(self._waiting):

@@ -45,6 +45,10 @@ MAX_DEPTH = 2
 refusal."""
 
 
+class Barred(Refused):
+    """The device may not come in before it is enrolled again: there is no hurry to try."""
+
+
 class ServerConnection(SSL.Connection):
     """The server's side of one TLS connection.
 
@@ -144,5 +148,8 @@ def judge(connection: ServerConnection, accounts: Accounts) -> Peer:
     device = device_of(certificate)
     if device is None:
         raise Refused("the certificate names no device")
-    accounts.check(device, key_of(certificate))
+    try:
+        accounts.check(device, key_of(certificate))
+    except Refused as refusal:
+        raise Barred(str(refusal)) from None
     return Peer(device, certificate, expired)

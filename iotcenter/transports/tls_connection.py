@@ -16,7 +16,7 @@ from iotcenter.interfaces import House, Refused
 from iotcenter.listening import plain_address
 from iotcenter.logs import LogLimit
 from iotcenter.model import Message
-from iotcenter.transports.handshake import ServerConnection
+from iotcenter.transports.handshake import Barred, ServerConnection
 from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
@@ -81,6 +81,8 @@ class Connection(TwistedProtocol):
         self._within(FIRST_MESSAGE_WITHIN, "no first message came in time")
         try:
             self._conversation = self._begin(self, self._transport.getHandle())
+        except Barred as refusal:
+            self.refuse(str(refusal), CloseCode.REVOKED)
         except Refused as refusal:
             self.refuse(str(refusal))
 

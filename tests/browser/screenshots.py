@@ -97,7 +97,7 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("add-device", "/add-device?first=yes", True, _nothing),
     ("enrollment", "/add-device", True, _add),
     ("enrollment-open", "/add-device", True, _add_and_open),
-    ("device-rename", "/devices/attic", True, partial(_press, what=".rename summary")),
+    ("device-rename", "/devices/attic", True, partial(_press, what="[popovertarget=rename-panel]")),
     ("more", "/more", True, _nothing),
     ("about", "/about", True, _nothing),
     ("not-found", "/devices/kitchenpi", True, _nothing),

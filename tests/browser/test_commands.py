@@ -201,7 +201,7 @@ class CommandTests(BrowserCase):
 
         def act(page: Page) -> None:
             expect(page.get_by_text("Sending commands takes the role operator; yours is viewer.")).to_be_visible()
-            expect(page.locator(".offers, .rename, #settings, [data-opens]")).to_have_count(0)
+            expect(page.locator(".offers, #rename-panel, #settings, [data-opens]")).to_have_count(0)
             expect(page.get_by_role("link", name="Add device")).to_have_count(0)
 
         def refused(page: Page) -> None:

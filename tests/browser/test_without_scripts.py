@@ -96,13 +96,15 @@ class WithoutScriptsTests(BrowserCase):
         """A device is renamed in place, revoked, and removed once its name was typed."""
 
         def act(page: Page) -> None:
-            page.locator(".rename summary").click()
+            page.get_by_role("button", name="Rename").first.click()
             page.locator("#rename").fill("Loft!")
-            page.evaluate("document.querySelector('.rename form').noValidate = true")
-            page.locator(".rename form").get_by_role("button", name="Rename").click()
-            expect(page.locator("#rename-fault")).to_have_text("Use small letters, digits and hyphens.")
-            page.locator("#rename").fill("loft")
-            page.locator(".rename form").get_by_role("button", name="Rename").click()
+            page.evaluate("document.querySelector('#rename-panel form').noValidate = true")
+            page.locator("#rename-panel").get_by_role("button", name="Rename").click()
+            expect(page.get_by_role("alert")).to_contain_text(
+                "Nothing was changed. Use small letters, digits and hyphens."
+            )
+            page.locator("#setting-name").fill("loft")
+            page.locator("#settings").get_by_role("button", name="Rename").click()
             expect(page.get_by_role("heading", name="loft", exact=True)).to_be_visible()
             page.get_by_label("Keep loft out from now on").check()
             page.get_by_role("button", name="Revoke").click()

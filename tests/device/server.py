@@ -142,8 +142,7 @@ class SmallCenter:
         return SSL.Connection(context, None)
 
     def _choose(self, offered: list[bytes]) -> Any:
-        refusal = SSL.NO_OVERLAPPING_PROTOCOLS if not self.alpn else b"h2"
-        return next(filter(offered.__contains__, self.alpn), refusal)
+        return next(filter(offered.__contains__, self.alpn), SSL.NO_OVERLAPPING_PROTOCOLS)
 
     def until(self, condition: Callable[[], Any]) -> Deferred[Any]:
         """Fires with what ``condition`` gives, as soon as that is true."""

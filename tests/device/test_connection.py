@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from iotcenter.wire.framing import frame
@@ -24,7 +25,7 @@ from iotdevice.credentials import Credentials, load_credentials
 from iotdevice.network import LOOK_EVERY, NO_NETWORK, network_state
 from iotdevice.pauses import GOOD_LINK, LONGEST, Pauses
 from iotdevice.renewal import Renewal
-from iotdevice.tls import endpoint
+from iotdevice.tls import STRANGER, Handshakes, endpoint
 from tests.device.authority import DAY, SmallAuthority
 from tests.device.server import SmallCenter
 from tests.device.support import Bench, Case, ReactorCase, RecordingLog
@@ -129,6 +130,20 @@ class RetryTests(Case):
         self.wait(3)
         self.successResultOf(Deferred.fromCoroutine(self.connection.stop()))
         self.assertEqual(self.bench.steady.getDelayedCalls(), [])
+
+
+class WordsTests(Case):
+    """Why a connection ended, in words."""
+
+    def test_other_protocol(self) -> None:
+        """A server that refuses the protocol, a web server say, is called what it is."""
+        alert = SSL.Error([("SSL routines", "", "tlsv1 alert no application protocol")])
+        self.assertEqual(Handshakes(b"x").words_for(Failure(alert)), STRANGER)
+
+    def test_tls(self) -> None:
+        """OpenSSL's complaints are shortened to what they say."""
+        for error, words in ((SSL.Error([("", "", "bad record mac")]), "bad record mac"), (SSL.Error([]), "was cut")):
+            self.assertIn(words, Handshakes(b"x").words_for(Failure(error)))
 
 
 class LinkTests(ReactorCase):
@@ -241,11 +256,6 @@ class LinkTests(ReactorCase):
     async def test_no_protocol(self) -> None:
         """A server that agrees on no protocol, a mail server say, is not talked to."""
         self.center.alpn = []
-        await self.check_server("it is not an IotCenter for devices: is the port right?")
-
-    async def test_other_protocol(self) -> None:
-        """A server that insists on another protocol, a web server say, is not talked to."""
-        self.center.alpn = [b"h2"]
         await self.check_server("it is not an IotCenter for devices: is the port right?")
 
     async def test_revoked(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
 from iotcenter.transports.tls_connection import GOODBYE_WITHIN
@@ -88,7 +89,7 @@ class CutTests(TestCase):
         left."""
         self.road.cut()
         began = self.reactor.seconds()
-        noticed = self.agent.program.until("no sign of life from the server")
+        noticed = Deferred.fromCoroutine(self.agent.program.until("no sign of life from the server"))
         order = {"name": "echo", "args": {"text": "hello"}, "lifetime": 60}
         sent = await self.server.ask("devices/far-away/commands", order)
         self.assertEqual(sent["state"], "sent")
