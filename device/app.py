@@ -1,5 +1,8 @@
-"""This machine's own sensors. Copy it, and make it yours: a sensor is one function, a command another."""
+"""This machine's own sensors, and three commands. Copy it, and make it yours: every sensor is one function, and so is
+every command."""
 
+import os
+import re
 import socket
 import subprocess
 import time
@@ -12,20 +15,20 @@ from iotdevice import App, CommandError, Limits, Series
 
 app = App()
 
-LED = Path("/sys/class/leds/ACT")
+THERMOMETER = next(
+    (name for name in ("cpu_thermal", "coretemp", "k10temp") if name in psutil.sensors_temperatures()), ""
+)
 
+if THERMOMETER:
 
-@app.sensor(every=10, unit="Cel", label="CPU temperature", decimals=1)
-def cpu_temperature() -> float | None:
-    for chip in ("cpu_thermal", "coretemp", "k10temp", "acpitz"):
-        for sensor in psutil.sensors_temperatures().get(chip, []):
-            return sensor.current
-    return None
+    @app.sensor(every=10, unit="Cel", label="CPU temperature", decimals=1)
+    def cpu_temperature() -> float:
+        return psutil.sensors_temperatures()[THERMOMETER][0].current
 
 
 @app.sensor(every=10, unit="%", label="CPU", decimals=0)
 def cpu() -> float:
-    return psutil.cpu_percent()
+    return psutil.cpu_percent(interval=1)
 
 
 @app.sensor(every=10, label="Load", decimals=2)
@@ -45,60 +48,46 @@ def disk() -> float:
 
 @app.sensor(every=60, unit="s", label="Uptime", decimals=0)
 def uptime() -> float:
-    return time.time() - psutil.boot_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@app.sensor(
-    every=10,
-    series=[
-        Series("network_in", label="Network in", unit="B/s", decimals=0),
-        Series("network_out", label="Network out", unit="B/s", decimals=0),
-    ],
-)
+NETWORK = [
+    Series("network_in", label="Network in", unit="B/s", decimals=0),
+    Series("network_out", label="Network out", unit="B/s", decimals=0),
+]
+
+
+@app.sensor(every=10, series=NETWORK)
 def network() -> dict[str, float]:
-    return rates.since_last_time()
-
-
-class Rates:
-    """Turns the network's counters, which only grow, into bytes per second."""
-
-    def __init__(self) -> None:
-        self.last = self.counters()
-
-    def counters(self) -> tuple[float, int, int]:
-        totals = psutil.net_io_counters()
-        return time.monotonic(), totals.bytes_recv, totals.bytes_sent
-
-    def since_last_time(self) -> dict[str, float]:
-        (then, received, sent), self.last = self.last, self.counters()
-        seconds = max(self.last[0] - then, 0.001)
-        return {"network_in": (self.last[1] - received) / seconds, "network_out": (self.last[2] - sent) / seconds}
-
-
-rates = Rates()
+    """One function may measure several things: it returns them by their names."""
+    before = psutil.net_io_counters()
+    time.sleep(1)
+    now = psutil.net_io_counters()
+    return {"network_in": now.bytes_recv - before.bytes_recv, "network_out": now.bytes_sent - before.bytes_sent}
 
 
 @app.command(label="Identify")
 def identify(seconds: Annotated[int, Limits(minimum=1, maximum=60, unit="s")] = 5) -> str:
-    """Blink this machine's light, where it has one, and say which machine it is.
+    """Say which machine this is, and blink its light, where it has one.
 
     seconds: how long to blink
     """
     app.log(f"Here I am: {socket.gethostname()}")
-    if (LED / "trigger").exists():
-        blink(seconds)
+    blink(Path("/sys/class/leds/ACT/trigger"), seconds)
     return f"Here I am: {socket.gethostname()}"
 
 
-def blink(seconds: int) -> None:
-    (LED / "trigger").write_text("timer")
-    time.sleep(seconds)
-    (LED / "trigger").write_text("mmc0")
+def blink(light: Path, seconds: int) -> None:
+    if os.access(light, os.W_OK):
+        usual = re.findall(r"\[(.+)\]", light.read_text())[0]
+        light.write_text("timer")
+        time.sleep(seconds)
+        light.write_text(usual)
 
 
 @app.command(label="Set interval")
-def set_interval(seconds: Annotated[float, Limits(minimum=1, maximum=3600, unit="s")]) -> str:
-    """Measure more or less often, until the agent starts again.
+def set_interval(seconds: Annotated[float, Limits(minimum=2, maximum=3600, unit="s")]) -> str:
+    """Measure more often, or less, until the agent starts again.
 
     seconds: from one reading to the next
     """

@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NoReturn
 
 from msgspec import Struct
@@ -105,6 +106,7 @@ class IotCenter(Service):
         """Open the data directory and the ports; what cannot be opened ends the program with one line."""
         super().startService()
         sys.setswitchinterval(SWITCH_INTERVAL)
+        _take_all_descriptors()
         _allow_many_connections()
         try:
             self._server = Server.open(self._reactor, self._directory, self._config, self._transports)
@@ -141,6 +143,12 @@ def _allow_many_connections() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _take_all_descriptors() -> None:
+    """Let this process open as many connections as the system allows it: the usual 1,024 end at a thousand devices."""
+    _, most = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (most, most))
 
 
 def _say(what: str) -> None:

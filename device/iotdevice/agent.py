@@ -28,6 +28,7 @@ from iotdevice.network import network_state
 from iotdevice.outbox import Outbox
 from iotdevice.pauses import Pauses
 from iotdevice.renewal import Renewal
+from iotdevice.stage import Stage
 from iotdevice.timers import Timers
 from iotdevice.tls import endpoint
 from iotdevice.version import AGENT
@@ -86,7 +87,7 @@ class Agent(Service):
         self._health = Health(self._fares)
         self._application: Application | None = None
         self._loading = Workers(reactor, "loading", LOADING_THREADS)
-        self._loader = Loader(home.app, self._loading, clock, log, self._health)
+        self._loader = Loader(home.app, Stage(self._loading, clock, log, self._health))
         self._connection = self._new_connection()
         self._timers.within(APP_WITHIN, self._connection.start)
         self._loader.start(self._loaded)
@@ -139,10 +140,7 @@ class Agent(Service):
             app,
             self._home.settings,
             self._reactor,
-            self._sensors,
-            self._clock,
-            self._log,
-            self._health,
+            Stage(self._sensors, self._clock, self._log, self._health),
             self._outbox,
             self._greeter.changed,
         )

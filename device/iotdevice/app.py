@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import msgpack
+
 from iotcenter.model import LogLevel, Series, is_series_name
 from iotdevice.arguments import DeclarationError, Signature, read_signature, valid
 from iotdevice.config import Settings
@@ -132,7 +134,7 @@ class App:
 
     def report(self, name: str, value: Any, *, unit: str = "", label: str = "", decimals: int | None = None) -> None:
         """Report a value that came by itself: a door that opened, a message on a bus."""
-        self.mailbox.post(Reported(Series(name, label, unit, 0.0, decimals), value))
+        self.mailbox.post(Reported(Series(str(name), label, unit, 0.0, decimals), value))
 
     def interval(self, seconds: float, *names: str) -> None:
         """Run the sensors ``names``, or all where none is named, every ``seconds`` from now on, until the agent starts
@@ -142,6 +144,12 @@ class App:
             raise ValueError(f"there is no sensor {unknown[0]!r}")
         _check_interval(seconds)
         self.mailbox.post(Retimed(names, float(seconds)))
+
+    @property
+    def declared_size(self) -> int:
+        """How many bytes the declarations of all sensors and commands take on the wire."""
+        series = [series for sensor in self.sensors.values() for series in sensor.series]
+        return len(msgpack.encode([series, [command.signature.offer for command in self.commands.values()]]))
 
     def _add(self, sensor: Sensor) -> None:
         self._refuse_double(sensor.name, self.sensors, MAX_SERIES)

@@ -8,18 +8,14 @@ from collections.abc import Callable
 from msgspec import structs
 from twisted.internet.interfaces import IReactorFromThreads
 
-from iotcenter.model import CommandOffer, LogLevel, Series, is_series_name
+from iotcenter.model import CommandOffer, Series, is_series_name
 from iotdevice.app import MAX_SERIES, App, Reported, Retimed, Said, Sensor
 from iotdevice.arguments import DeclarationError, valid
-from iotdevice.clock import Clock
 from iotdevice.config import Settings
-from iotdevice.devicelog import DeviceLog
-from iotdevice.health import Health
 from iotdevice.outbox import Outbox
 from iotdevice.sensors import SensorLoop
-from iotdevice.trouble import Trouble
+from iotdevice.stage import Stage
 from iotdevice.values import BadValue, value_of
-from iotdevice.workers import Runs
 
 
 class Application:
@@ -30,25 +26,19 @@ class Application:
         app: App,
         settings: Settings,
         reactor: IReactorFromThreads,
-        threads: Runs,
-        clock: Clock,
-        log: DeviceLog,
-        health: Health,
+        stage: Stage,
         outbox: Outbox,
         changed: Callable[[], None],
     ) -> None:
         self._app = app
         self._reactor = reactor
-        self._clock = clock
-        self._log = log
+        self._log = stage.log
         self._outbox = outbox
         self._changed = changed
-        self._trouble = Trouble("app.report")
+        self._trouble = stage.trouble("app.report")
         self._reported: list[Series] = []
         self._names = {series.name for sensor in app.sensors.values() for series in sensor.series}
-        self._loops = {
-            name: SensorLoop(sensor, threads, clock, log, health, outbox.add) for name, sensor in app.sensors.items()
-        }
+        self._loops = {name: SensorLoop(sensor, stage, outbox.add) for name, sensor in app.sensors.items()}
         self._stopped = False
         app.settings = settings
 
@@ -93,22 +83,22 @@ class Application:
                     self._retime(names, every)
         if dropped:
             self._outbox.lose(dropped)
-            self._complain(f"{dropped} reports and lines came faster than they could be taken, and are lost")
+            self._trouble.failed(f"{dropped} reports and lines came faster than they could be taken, and are lost")
 
     def _take_report(self, series: Series, value: object) -> None:
         try:
             self._declare(series)
             self._outbox.add(series.name, value_of(value))
         except BadValue as error:
-            self._complain(f"{series.name!r} is {error}")
+            self._trouble.failed(f"{series.name!r} is {error}")
         except DeclarationError as error:
-            self._complain(f"{series.name!r} {error}")
+            self._trouble.failed(f"{series.name!r} {error}")
 
     def _declare(self, series: Series) -> None:
         """The first report of a name tells the server what it is."""
         if series.name in self._names:
             return
-        if not isinstance(series.name, str) or not is_series_name(series.name):
+        if not is_series_name(series.name):
             raise DeclarationError("cannot be a series' name: letters, digits and . : / _ - can")
         if len(self._names) >= MAX_SERIES:
             raise DeclarationError(f"is one too many: a device may have at most {MAX_SERIES} series")
@@ -120,10 +110,6 @@ class Application:
         for name in names or self._loops:
             self._loops[name].start(every)
         self._changed()
-
-    def _complain(self, error: str) -> None:
-        if (line := self._trouble.failed(error, self._clock.now())) is not None:
-            self._log.say(line, LogLevel.ERROR)
 
 
 def _with_rhythm(sensor: Sensor) -> list[Series]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 
 from iotcenter.model import LogLevel
 from iotcenter.wire.arguments import ArgumentsError
-from iotcenter.wire.messages import Command, Result, ResultState
+from iotcenter.wire.messages import MAX_COMMANDS, Command, Result, ResultState
 from iotdevice.app import App, CommandError, CommandFunction
 from iotdevice.channel import Channel
 from iotdevice.devicelog import DeviceLog
@@ -21,9 +21,6 @@ from iotdevice.workers import Runs, call
 
 REMEMBERED = 64
 """How many commands are known again: a server repeats only those that it has no end of."""
-
-AT_ONCE = 16
-"""How many commands may run or wait: what more comes is refused, not hoarded."""
 
 _answers = msgspec.msgpack.Decoder(Result)
 
@@ -57,13 +54,15 @@ class Commands:
         self._app = app
 
     def received(self, command: Command) -> None:
-        """The server gave a command, maybe not for the first time."""
+        """The server gave a command, maybe not for the first time. A stopping agent leaves it for its next start."""
+        if self._stopped:
+            return
         if command.id in self._results:
             self._send(self._results[command.id])
         elif command.id in self._running:
             self._send(Result(command.id, ResultState.RECEIVED))
-        elif len(self._running) >= AT_ONCE:
-            self._send(_failed(command.id, f"{AT_ONCE} commands are still running on the device"))
+        elif len(self._running) >= MAX_COMMANDS:
+            self._send(_failed(command.id, f"{MAX_COMMANDS} commands are still running on the device"))
         else:
             running = Deferred.fromCoroutine(self._run(command))
             if not running.called:
@@ -83,13 +82,8 @@ class Commands:
     async def stop(self, patience: float) -> None:
         """Take no more, and give what runs ``patience`` seconds to end: the one that stops the machine wants to
         answer."""
-        self._app = None
-        if self._running:
-            ended = DeferredList(self._running.values())
-            await ended.addTimeout(patience, self._clock, onTimeoutCancel=lambda *_: None)
         self._stopped = True
-        for running in list(self._running.values()):
-            running.cancel()
+        await DeferredList(self._running.values(), consumeErrors=True).addTimeout(patience, self._clock)
 
     async def _run(self, command: Command) -> None:
         try:
@@ -119,7 +113,7 @@ class Commands:
         except GeneratorExit:
             raise
         except BaseException as error:
-            if self._stopped:
+            if self._stopped and isinstance(error, CancelledError):
                 raise
             return self._fault(command, describe(error))
 

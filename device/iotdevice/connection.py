@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
@@ -16,6 +16,7 @@ from iotcenter.wire.messages import CloseCode, Hello, Renew, Welcome
 from iotdevice.channel import Speaker
 from iotdevice.clock import Clock
 from iotdevice.conversation import Conversation, Handlers
+from iotdevice.credentials import Credentials
 from iotdevice.devicelog import DeviceLog
 from iotdevice.link import End, Link
 from iotdevice.network import LOOK_EVERY, NO_NETWORK
@@ -63,13 +64,12 @@ class Connection:
     ) -> None:
         self._connect = connect
         self._clock = clock
-        self._log = log
         self._renewal = renewal
         self._talk = talk
         self._handlers: Handlers = {**talk.handlers, Welcome: self._welcomed, Renew: renewal.received}
         self._pauses = pauses
         self._network = network
-        self._trouble = Trouble(f"The link to {name}")
+        self._trouble = Trouble(f"The link to {name}", clock, log)
         self._stopped = False
         self._link: Link | None = None
         self._waiting: Deferred[Any] | None = None
@@ -100,15 +100,12 @@ class Connection:
     async def _one_link(self) -> End:
         """Connect, and talk until the link ends."""
         credentials, renewing = self._renewal.credentials, self._renewal.expired
-        handshakes = Handshakes.for_link(credentials)
-        factory = Factory.forProtocol(lambda: Link(self._clock.steady, handshakes, self._first, self._converse))
         try:
-            link = await self._wait(self._connect(handshakes).connect(factory))
+            link = await self._wait(self._dial(credentials))
         except (CancelledError, ConnectingCancelledError):
             raise
-        except (
-            Exception
-        ) as error:  # whatever keeps a device from its server, it tries again: nobody is there to start it anew
+        # Whatever it is that keeps a device from its server, it tries again: nobody is there to start it anew.
+        except Exception as error:
             return End(f"the server cannot be reached: {str(error).rstrip('.')}", None, 0.0)
         assert isinstance(link, Link)
         self._link = link
@@ -117,12 +114,19 @@ class Connection:
         self._renewal.judged(end.code, credentials, renewing)
         return end
 
+    def _dial(self, credentials: Credentials) -> Deferred[IProtocol]:
+        handshakes = Handshakes.for_link(credentials)
+        factory = Factory.forProtocol(lambda: Link(self._clock.steady, handshakes, self._first, self._converse))
+        factory.noisy = False
+        return self._connect(handshakes).connect(factory)
+
     def _judge(self, end: End) -> float:
         """Log how a link ended; the answer is how long to wait for the next."""
         advice = ADVICE.get(end.code) if end.code is not None else None
-        line = self._trouble.failed(f"{end.reason}. {advice}" if advice else end.reason, self._clock.now())
-        if line is not None and not self._stopped:
-            self._log.say(line, LogLevel.ERROR if advice else LogLevel.WARNING)
+        if advice:
+            self._trouble.failed(f"{end.reason}. {advice}")
+        elif not self._stopped:
+            self._trouble.failed(end.reason, LogLevel.WARNING)
         return self._pauses.longest() if advice else self._pauses.next(end.worked)
 
     async def _rest(self, seconds: float) -> None:
@@ -148,7 +152,6 @@ class Connection:
         return Conversation(link, [*self._talk.speakers, self._renewal], self._handlers, self._clock.now)
 
     def _welcomed(self, welcome: Welcome) -> None:
-        if (line := self._trouble.worked()) is not None:
-            self._log.say(line)
+        self._trouble.worked()
         if Welcome in self._talk.handlers:
             self._talk.handlers[Welcome](welcome)

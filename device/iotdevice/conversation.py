@@ -60,11 +60,11 @@ class Conversation:
         self._deadline = 0.0
         self._heartbeat: Heartbeat | None = None
         closing: Handlers = {Close: self._closed}
-        own: Handlers = {Ping: self._ping, Pong: self._pong, Tunnel: self._tunnel, **closing}
+        own: Handlers = {Welcome: self._nothing, Ping: self._ping, Pong: self._nothing, Tunnel: self._tunnel}
         self._table: dict[Phase, Handlers] = {
             Phase.GREETING: {Welcome: self._welcomed, **closing},
             Phase.RENEWING: {Renew: self._renewed, **closing},
-            Phase.OPEN: {**{kind: take for kind, take in handlers.items() if kind is not Welcome}, **own},
+            Phase.OPEN: {**handlers, **own, **closing},
             Phase.ENDED: {},
         }
         self._handlers = handlers
@@ -129,8 +129,9 @@ class Conversation:
     def _ping(self, _: Ping) -> None:
         self._channel.send(Pong())
 
-    def _pong(self, _: Pong) -> None:
-        """Whatever comes counts as a sign of life; a pong is nothing more."""
+    def _nothing(self, _: Pong | Welcome) -> None:
+        """A sign of life, as everything that comes, and nothing more: a device that greets again may be welcomed
+        again."""
 
     def _tunnel(self, tunnel: Tunnel) -> None:
         if tunnel.action is TunnelAction.OPEN:

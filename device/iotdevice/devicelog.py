@@ -44,9 +44,8 @@ class DeviceLog:
     """Lines of the application, and of the agent where they concern the device's owner. Those of the last minutes
     outlive a link."""
 
-    log = Logger("iotdevice")
-
     def __init__(self, clock: Clock) -> None:
+        self._here = Logger("iotdevice")
         self._clock = clock
         self._lines: deque[_Line] = deque(maxlen=KEPT)
         self._dropped = 0
@@ -56,7 +55,7 @@ class DeviceLog:
     def say(self, text: str, level: LogLevel = LogLevel.INFO) -> None:
         """Log a line, here and to the server."""
         text = text.encode(errors="replace").decode()[:MAX_LINE]
-        self.log.emit(_GRADES[level], "{text}", text=text)
+        self._here.emit(_GRADES[level], "{text}", text=text)
         self._dropped += len(self._lines) == KEPT
         self._lines.append(_Line(self._clock.now(), level, text))
         self._send()

@@ -103,6 +103,7 @@ async def _ask(
     handshakes = Handshakes.for_enrollment()
     question = Enroll(token.secret, signing_request(key), AGENT)
     factory = Factory.forProtocol(lambda: Enrollment(reactor, handshakes, token.fingerprint, question, wall))
+    factory.noisy = False
     try:
         conversation = await endpoint(reactor, server, handshakes).connect(factory)
     except (ConnectError, DNSLookupError) as error:
@@ -117,8 +118,8 @@ async def _ask(
 def _write(directory: Path, server: Address, credentials: Credentials, udp_key: bytes) -> None:
     """The credentials come last: with them the device is enrolled, and all else is there."""
     file = directory / config.FILE
-    text = file.read_text("utf-8") if file.exists() else STARTER
-    write_atomically(file, with_server(text, server).encode(), 0o644)
+    text = file.read_text("utf-8", "surrogateescape") if file.exists() else STARTER
+    write_atomically(file, with_server(text, server).encode("utf-8", "surrogateescape"), 0o644)
     if udp_key:
         write_atomically(directory / "udp.key", udp_key.hex().encode(), 0o600)
     save_credentials(directory, credentials)

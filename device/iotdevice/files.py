@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,9 +22,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Bring ``directory`` itself to disk, so that a name given or changed in it outlives a power cut."""
+    """Bring ``directory`` itself to disk, so that a name given or changed in it outlives a power cut.
+
+    Some file systems cannot do that for a directory, and need not.
+    """
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with suppress(OSError):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -18,7 +18,7 @@ from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import MAX_FRAME, FrameReader, frame
 from iotcenter.wire.messages import Close, CloseCode, Hello, Renew
-from iotdevice.conversation import Conversation, Ended
+from iotdevice.conversation import Conversation, Ended, Phase
 from iotdevice.timers import Timers
 from iotdevice.tls import Handshakes, UntrustedServer, check_name
 
@@ -84,14 +84,14 @@ class Link(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came: what they complete is handed on, in order."""
-        opened = self._conversation.opened
+        phase = self._conversation.phase
         try:
             for body in self._reader.receive(data):
                 if self._reason is not None:
                     return
                 self._conversation.receive(decode(body))
-            if self._conversation.opened is not opened:
-                self._check()  # from now on the server's heartbeat says when
+            if self._conversation.phase is not phase:
+                self._check()
         except WireError as error:
             self.send(Close(CloseCode.PROTOCOL, str(error)[:1000]))
             self._end(Ended(f"the server broke the protocol: {error}"))
@@ -118,8 +118,9 @@ class Link(Protocol):
         self._transport.write(data)
 
     def stop(self) -> None:
-        """The agent stops: say so, and go."""
-        self.send(Close(CloseCode.STOPPING, "the agent stops"))
+        """The agent stops: say so, where the server is known to be the right one, and go."""
+        if self._conversation.phase is Phase.OPEN:
+            self.send(Close(CloseCode.STOPPING, "the agent stops"))
         self._end(Ended("the agent stops"))
 
     def pauseProducing(self) -> None:

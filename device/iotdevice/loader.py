@@ -9,15 +9,11 @@ from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from iotcenter.model import AppState, LogLevel
+from iotcenter.model import AppState
 from iotdevice.app import App
-from iotdevice.clock import Clock
-from iotdevice.devicelog import DeviceLog
 from iotdevice.errors import describe
-from iotdevice.health import Health
+from iotdevice.stage import Stage
 from iotdevice.timers import Timers
-from iotdevice.trouble import Trouble
-from iotdevice.workers import Runs
 
 RETRY = 30.0
 """Seconds after which a file that failed is tried again: what it misses may have been installed."""
@@ -27,6 +23,10 @@ LOOK_EVERY = 2.0
 
 SLOW = 30.0
 """Seconds after which loading counts as hanging: a loop at the end of the file, most likely."""
+
+MAX_DECLARED = 64 * 1024
+"""How many bytes all sensors and commands may take in a greeting: servers take 128 KiB, series of ``app.report``
+too."""
 
 MODULE = "iotdevice_application"
 """What the application's module is called while it runs."""
@@ -60,6 +60,8 @@ def load_app(path: Path) -> App:
     app = getattr(module, "app", None)
     if not isinstance(app, App):
         raise AppFault(AppState.FAILED, f"{path.name} makes no App: it needs the line app = App()")
+    if app.declared_size > MAX_DECLARED:
+        raise AppFault(AppState.FAILED, f"{path.name} declares {app.declared_size} bytes; {MAX_DECLARED} are allowed")
     return app
 
 
@@ -69,15 +71,11 @@ class Loader:
     It is loaded in a thread: a file that never ends, or takes its time, holds nobody else.
     """
 
-    def __init__(self, path: Path, threads: Runs, clock: Clock, log: DeviceLog, health: Health) -> None:
+    def __init__(self, path: Path, stage: Stage) -> None:
         self._path = path
-        self._threads = threads
-        self._clock = clock
-        self._log = log
-        self._health = health
-        self._trouble = Trouble("The application")
-        self._timers = Timers(clock.steady)
-        self._stopped = False
+        self._stage = stage
+        self._trouble = stage.trouble("The application")
+        self._timers = Timers(stage.clock.steady)
         self._stamp = 0.0
         self._loading: Deferred[App] | None = None
 
@@ -88,7 +86,6 @@ class Loader:
 
     def stop(self) -> None:
         """Try no more."""
-        self._stopped = True
         self._timers.close()
         if self._loading is not None:
             self._loading.cancel()
@@ -100,7 +97,7 @@ class Loader:
         self._timers.clear()
         self._timers.within(SLOW, self._hangs)
         self._stamp = self._modified()
-        self._loading = self._threads.run(load_app, self._path)
+        self._loading = self._stage.threads.run(load_app, self._path)
         try:
             app = await self._loading
         except AppFault as fault:
@@ -113,15 +110,13 @@ class Loader:
 
     def _take(self, app: App) -> None:
         self._loading = None
-        self._health.well("app")
-        if (line := self._trouble.worked()) is not None:
-            self._log.say(line)
+        self._stage.health.well("app")
+        self._trouble.worked()
         self._loaded(app)
 
     def _fails(self, state: AppState, text: str) -> None:
-        self._health.ails("app", state, text)
-        if (line := self._trouble.failed(text, self._clock.now())) is not None:
-            self._log.say(line, LogLevel.ERROR)
+        self._stage.health.ails("app", state, text)
+        self._trouble.failed(text)
         self._timers.clear()
         self._timers.within(LOOK_EVERY, self._look)
         if state is not AppState.HUNG:

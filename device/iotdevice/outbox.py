@@ -60,15 +60,14 @@ class Outbox:
         self._spool = spool
         self._disk = disk
         self._clock = clock
-        self._log = log
         self._days = settings.days
         self._pause = 0.0 if settings.sync == "always" else settings.sync
         self._number = (start.boot, 0)
         self._window = Window()
         self._tail = Tail(start.last)
         self._timers = Timers(clock.steady)
-        self._trouble = Trouble("The spool")
-        self._refusals = Trouble("The server refused readings")
+        self._trouble = Trouble("The spool", clock, log)
+        self._refusals = Trouble("The server refused readings", clock, log)
         self._channel: Channel | None = None
         self._saving = False
         self._fetching = False
@@ -107,7 +106,7 @@ class Outbox:
     def acknowledged(self, ack: Ack) -> None:
         """The server has these readings, or will never take them."""
         if ack.refused:
-            self._say(self._refusals.failed(ack.refused[0].reason, self._clock.now()), LogLevel.WARNING)
+            self._refusals.failed(ack.refused[0].reason, LogLevel.WARNING)
         self._window.acknowledge(ack.boot, ack.sequence, ack.count)
         self._tail.done_to(self._window.done)
         self._timers.within(FORGET, self._save)
@@ -198,7 +197,7 @@ class Outbox:
         if self._tail.saved == saved:
             self._tail.saved_to(rows[-1].key if rows else saved, done, self._window.sent, kept.trimmed)
         self.lost = kept.lost + self._unwritten_lost
-        self._say(self._trouble.worked(), LogLevel.INFO)
+        self._trouble.worked()
         if self._tail.unsaved():
             self._save()
 
@@ -229,11 +228,7 @@ class Outbox:
     def _failed(self, error: SpoolError) -> None:
         if isinstance(error, SpoolLost):
             self._tail.disk_lost()
-        self._say(self._trouble.failed(f"{error}. Readings wait in memory", self._clock.now()))
-
-    def _say(self, line: str | None, level: LogLevel = LogLevel.ERROR) -> None:
-        if line is not None:
-            self._log.say(line, level)
+        self._trouble.failed(f"{error}. Readings wait in memory")
 
 
 def _nothing() -> None:

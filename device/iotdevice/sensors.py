@@ -7,16 +7,13 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from iotcenter.model import AppState, LogLevel, Value
+from iotcenter.model import AppState, Value
 from iotdevice.app import Sensor
-from iotdevice.clock import Clock
-from iotdevice.devicelog import DeviceLog
 from iotdevice.errors import describe, file_of
-from iotdevice.health import Health
+from iotdevice.stage import Stage
 from iotdevice.timers import Timers
-from iotdevice.trouble import Trouble
 from iotdevice.values import BadValue, readings_of
-from iotdevice.workers import Runs, call
+from iotdevice.workers import call
 
 HUNG_AFTER = 30.0
 HUNG_INTERVALS = 3
@@ -26,23 +23,12 @@ HUNG_INTERVALS = 3
 class SensorLoop:
     """Calls one sensor's function on a grid of its interval; never again before it has returned."""
 
-    def __init__(
-        self,
-        sensor: Sensor,
-        threads: Runs,
-        clock: Clock,
-        log: DeviceLog,
-        health: Health,
-        report: Callable[[str, Value], None],
-    ) -> None:
+    def __init__(self, sensor: Sensor, stage: Stage, report: Callable[[str, Value], None]) -> None:
         self.sensor = sensor
-        self._threads = threads
-        self._clock = clock
-        self._log = log
-        self._health = health
+        self._stage = stage
         self._report = report
-        self._trouble = Trouble(sensor.name)
-        self._timers = Timers(clock.steady)
+        self._trouble = stage.trouble(sensor.name)
+        self._timers = Timers(stage.clock.steady)
         self._running: Deferred[None] | None = None
         self._stopped = False
         self._loop: LoopingCall | None = None
@@ -52,7 +38,7 @@ class SensorLoop:
         self._end_loop()
         self.sensor = self.sensor._replace(every=every)
         self._loop = LoopingCall(self._turn)
-        self._loop.clock = self._clock.steady
+        self._loop.clock = self._stage.clock.steady
         self._loop.start(every)
 
     def stop(self) -> None:
@@ -64,8 +50,9 @@ class SensorLoop:
             self._running.cancel()
 
     def _end_loop(self) -> None:
-        if self._loop is not None:
-            self._loop.stop()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.stop()
 
     def _turn(self) -> None:
         if self._running is None:
@@ -75,7 +62,7 @@ class SensorLoop:
 
     async def _measure(self) -> None:
         try:
-            readings = readings_of(self.sensor, await call(self._threads, self.sensor.function))
+            readings = readings_of(self.sensor, await call(self._stage.threads, self.sensor.function))
         except GeneratorExit:
             raise
         except BadValue as error:
@@ -90,21 +77,16 @@ class SensorLoop:
             self._running = None
 
     def _works(self, readings: dict[str, Value]) -> None:
-        self._health.well(self.sensor.name)
-        if (line := self._trouble.worked()) is not None:
-            self._log.say(line)
+        self._stage.health.well(self.sensor.name)
+        self._trouble.worked()
         for name, value in readings.items():
             self._report(name, value)
 
     def _fails(self, error: str) -> None:
-        self._health.ails(self.sensor.name, AppState.FAILED, f"{self.sensor.name}: {error}")
-        self._complain(error)
+        self._stage.health.ails(self.sensor.name, AppState.FAILED, f"{self.sensor.name}: {error}")
+        self._trouble.failed(error)
 
     def _hangs(self) -> None:
         error = f"has not returned for {max(HUNG_AFTER, HUNG_INTERVALS * self.sensor.every):g} s"
-        self._health.ails(self.sensor.name, AppState.HUNG, f"{self.sensor.name} {error}")
-        self._complain(error)
-
-    def _complain(self, error: str) -> None:
-        if (line := self._trouble.failed(error, self._clock.now())) is not None:
-            self._log.say(line, LogLevel.ERROR)
+        self._stage.health.ails(self.sensor.name, AppState.HUNG, f"{self.sensor.name} {error}")
+        self._trouble.failed(error)

@@ -22,8 +22,9 @@ FILE = "spool.db"
 SPARE_BOOTS = 16
 """How many boot numbers one start of the agent takes: it goes on to the next when 2**32 readings have used one up."""
 
-LAST_BOOT = 2**32 - 1
-"""The highest boot number that fits the wire."""
+LATEST = 2**32 - 2**28
+"""The latest time that makes a boot number, in the year 2097: a clock gone wild must not use up all that fit the
+wire."""
 
 TRIM = 200
 """How many of the oldest readings go at once when the spool is full: enough to be cheap, and few of the smallest
@@ -94,14 +95,14 @@ class Spool:
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise _Unusable("is damaged")
             facts = dict(db.execute(sql.FACTS))
-            now = int(wall) if 0 < wall < LAST_BOOT - SPARE_BOOTS else 0
+            now = int(wall) if 0 < wall < LATEST else 0
             boot = max(facts.get("boot", 0) + 1, now)
             self._facts["boot"] = boot + SPARE_BOOTS - 1
             db.executemany(sql.SET_FACT, self._facts.items())
             db.execute(sql.DROP_UNUSED_BOOTS)
             last = db.execute(sql.LAST).fetchone()
-        if self._path is not None:
-            sync_directory(self._path.parent)
+            if self._path is not None:
+                sync_directory(self._path.parent)
         return Start(boot, last or START, facts.get("lost", 0), facts.get("name", ""))
 
     def save(self, rows: Sequence[Row], done: Key, sent: Key, lost: int, oldest: float) -> Kept:
@@ -193,9 +194,9 @@ class Spool:
             if self._db is None:
                 self._db = self._open()
             yield self._db
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.close()
-            if _code(error) in DAMAGED:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
                 self._set_aside(f"is damaged ({error})")
             raise SpoolError(str(error)) from None
         except _Unusable as fault:
@@ -206,6 +207,8 @@ class Spool:
             raise
 
     def _open(self) -> sqlite3.Connection:
+        if self._path is not None:
+            self._path.touch(0o600)
         db = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
@@ -245,10 +248,6 @@ class Spool:
 
 class _Unusable(Exception):
     """The file cannot be used; the text says why, behind "The spool"."""
-
-
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _used(db: sqlite3.Connection) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from iotcenter.model import LogLevel
+from iotdevice.clock import Clock
+from iotdevice.devicelog import DeviceLog
 
 AGAIN = 3600.0
 """Seconds after which an error that goes on is said again: a log that nobody reads need not fill, one that is read
@@ -13,32 +15,34 @@ MAX_KINDS = 20
 
 
 class Trouble:
-    """The errors of one thing, a sensor say. Time is the caller's."""
+    """The errors of one thing, a sensor say, as the device's log gets them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock: Clock, log: DeviceLog) -> None:
         self._name = name
+        self._clock = clock
+        self._log = log
         self._said: dict[str, float] = {}
         self._unsaid = 0
         self._failures = 0
         self._told = False
 
-    def failed(self, error: str, now: float) -> str | None:
-        """It failed with ``error``: the line to log, None where that was said within the last hour."""
+    def failed(self, error: str, level: LogLevel = LogLevel.ERROR) -> None:
+        """It failed with ``error``: logged, if that was not said within the last hour."""
+        now = self._clock.now()
         self._failures += 1
-        if now - self._said.get(error, -math.inf) < AGAIN or len(self._said) >= MAX_KINDS:
+        self._said = {text: said for text, said in self._said.items() if now - said < AGAIN}
+        if error in self._said or len(self._said) >= MAX_KINDS:
             self._unsaid += 1
-            self._forget(now)
-            return None
+            return
         self._said[error] = now
         self._told = True
-        unsaid, self._unsaid = self._unsaid, 0
-        return f"{self._name}: {error}" + (f" ({unsaid} more failures since the last line)" if unsaid else "")
+        more = f" ({self._unsaid} more failures since the last line)" if self._unsaid else ""
+        self._unsaid = 0
+        self._log.say(f"{self._name}: {error}{more}", level)
 
-    def worked(self) -> str | None:
-        """It worked: the line to log where the log says that it does not."""
+    def worked(self) -> None:
+        """It worked: logged, if the log says that it does not."""
         failures, self._failures = self._failures, 0
         told, self._told = self._told, False
-        return f"{self._name} works again, after {failures} failure{'s' if failures > 1 else ''}" if told else None
-
-    def _forget(self, now: float) -> None:
-        self._said = {error: said for error, said in self._said.items() if now - said < AGAIN}
+        if told:
+            self._log.say(f"{self._name} works again, after {failures} failure{'s' if failures > 1 else ''}")

@@ -30,11 +30,11 @@ def readings_of(sensor: Sensor, returned: Any) -> dict[str, Value]:
         return {sensor.name: value_of(returned)}
     if not isinstance(returned, Mapping):
         raise BadValue(f"{_kind(returned)}, and not the values of its series by their names")
-    declared = {series.name for series in sensor.series}
+    declared = [series.name for series in sensor.series]
     unknown = [name for name in returned if name not in declared]
     if unknown:
         raise BadValue(f"a value for {unknown[0]!r}, which is not among its series")
-    return {name: value_of(value) for name, value in returned.items() if value is not None}
+    return {name: value_of(returned[name]) for name in declared if returned.get(name) is not None}
 
 
 def value_of(value: Any) -> Value:
@@ -73,8 +73,8 @@ def _kind(value: Any) -> str:
 
 
 def _unicode(text: str) -> str:
+    """``text`` without the class of its own that it may have, such as an Enum's: not everything can send those."""
     try:
-        text.encode()
+        return text.encode().decode()
     except UnicodeEncodeError:
         raise BadValue("a text that is not Unicode") from None
-    return text

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from iotcenter.center.devices import Devices
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand
 from iotcenter.center.known import KnownDevice
-from iotcenter.center.pending import PendingCommand
+from iotcenter.center.pending import ANSWER_WITHIN, PendingCommand, PendingCommands
 from iotcenter.center.records import CommandRecords
 from iotcenter.center.subscribers import Clock, CommandEvent, Subscribers
 from iotcenter.finishing import finishing
-from iotcenter.model import ArgumentType, Command, CommandOffer, CommandState
+from iotcenter.model import ArgumentType, Command, CommandOffer, CommandState, DeviceId
 from iotcenter.storage.store import Store
 from iotcenter.wire import messages
 from iotcenter.wire.arguments import ArgumentsError, check_arguments
@@ -37,19 +37,6 @@ MAX_TIMEOUT = 600.0
 MAX_LIFETIME = 30 * 86400.0
 """The longest that a command may wait for its device, in seconds."""
 
-ANSWER_WITHIN = 30.0
-"""Seconds in which a device that is online must at least say that it received a command."""
-
-RUN_WITHIN = 86400.0
-"""Seconds in which a command that was received must come to an end."""
-
-EXPIRED = {
-    CommandState.QUEUED: "the device did not come in time",
-    CommandState.SENT: "the device did not answer in time",
-    CommandState.RECEIVED: "the device received it, and never said what became of it",
-}
-"""Why a command expired, by the state that it was in."""
-
 HIDDEN = "•••"
 """What stands in the records for a secret argument."""
 
@@ -61,31 +48,32 @@ class Commands:
 
     def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock) -> None:
         self._records = CommandRecords(store, devices)
+        self._pending = PendingCommands(self._records, subscribers, clock)
         self._devices = devices
         self._subscribers = subscribers
         self._clock = clock
-        self._pending: dict[int, PendingCommand] = {}
+        self._being_recorded: Counter[DeviceId] = Counter()
 
     async def load(self) -> None:
-        """Take up what was under way when the server stopped."""
+        """Take up what was under way when the server stopped. What had a secret cannot go on: that was not kept."""
         for command in await self._records.pending():
-            self._watch(command, command.args)
+            pending = self._pending.watch(self._devices.named(command.device), command, command.args)
+            if HIDDEN in command.args.values():
+                error = "the server was started again, and does not keep secrets: send it once more"
+                self._pending.change(pending, CommandState.FAILED, error=error)
 
     def stop(self) -> None:
         """Forget what is under way; the records stay, and are taken up at the next start."""
-        for pending in self._pending.values():
-            pending.end()
         self._pending.clear()
 
     async def send(
         self, device: str, name: str, args: Mapping[str, Any], actor: str, timeout: float = 0.0, lifetime: float = 0.0
     ) -> Command:
-        """Give a command to a device, and wait up to ``timeout`` seconds for its result; the answer is where it stands
-        then.
+        """Give a command to a device, and wait up to ``timeout`` seconds for its result.
 
-        ``lifetime`` is how many seconds it may wait for a device that is offline. Raises ``UnknownDevice``,
-        ``UnknownCommand``, ``ArgumentsError``, ``DeviceOffline`` and ``TooManyCommands``. The command goes its way
-        though the caller is cancelled.
+        The answer is where it stands then. ``lifetime`` is how many seconds it may wait for a device that is offline.
+        Raises ``UnknownDevice``, ``UnknownCommand``, ``ArgumentsError``, ``DeviceOffline`` and ``TooManyCommands``. The
+        command goes its way though the caller is cancelled.
         """
         known = self._devices.named(device)
         offer = known.command(name)
@@ -93,8 +81,8 @@ class Commands:
             raise UnknownCommand(f"{device} offers no command {name}")
         checked = check_arguments(offer, args)
         if not known.linked:
-            self._check_may_wait(known, offer, lifetime)
-        if len(self._of(known)) >= MAX_PENDING:
+            _check_may_wait(known, offer, lifetime)
+        if len(self._pending.of(known)) + self._being_recorded[known.id] >= MAX_PENDING:
             raise TooManyCommands(f"{MAX_PENDING} commands wait for {device} already")
         lifetime, timeout = min(max(lifetime, 0.0), MAX_LIFETIME), min(max(timeout, 0.0), MAX_TIMEOUT)
         return await self._give(known, offer, checked, actor, timeout, lifetime)
@@ -107,32 +95,31 @@ class Commands:
     async def recent(self, device: str, limit: int = 50) -> tuple[Command, ...]:
         """The last commands of a device, newest first. Raises ``UnknownDevice``."""
         kept = await self._records.recent(self._devices.named(device), limit)
-        return tuple(self._pending[one.id].command if one.id in self._pending else one for one in kept)
+        return tuple(pending.command if (pending := self._pending.get(one.id)) else one for one in kept)
 
     async def cancel(self, id: int, actor: str) -> Command:
         """Take back a command that was not sent yet; one that was stays as it is. Raises ``UnknownCommand``."""
         pending = self._pending.get(id)
         if pending is not None and pending.command.state is CommandState.QUEUED:
-            self._change(pending, CommandState.CANCELLED, error=f"cancelled by {actor}")
+            self._pending.change(pending, CommandState.CANCELLED, error=f"cancelled by {actor}")
         return await self.get(id)
 
     def joined(self, attachment: DeviceLink) -> None:
-        """A device is back: it gets what waited for it. What it had before it knows by its number, and answers
-        again."""
-        for pending in self._of(attachment.known):
-            self._transmit(pending)
+        """A device is back: it is asked again for what it has no end of, and gets what waited for it."""
+        for pending in self._pending.of(attachment.known):
+            if pending.under_way:
+                self._pending.transmit(pending)
+        self._pending.feed(attachment.known)
 
     def parted(self, attachment: DeviceLink) -> None:
         """A device went: what it did not say it received returns to the queue."""
-        for pending in self._of(attachment.known):
+        for pending in self._pending.of(attachment.known):
             if pending.command.state is CommandState.SENT:
-                self._change(pending, CommandState.QUEUED)
+                self._pending.return_to_queue(pending)
 
     def removed(self, known: KnownDevice) -> None:
         """A device is no more, and its commands with it."""
-        for pending in self._of(known):
-            pending.end()
-            del self._pending[pending.command.id]
+        self._pending.drop(known)
 
     def result(self, attachment: DeviceLink, message: messages.Result) -> None:
         """A device said what became of a command."""
@@ -141,12 +128,10 @@ class Commands:
             self.log.debug(
                 "{name} answers command {id}, which nobody waits for", name=attachment.known.name, id=message.id
             )
-            return
-        if message.state is messages.ResultState.RECEIVED:
-            self._change(pending, CommandState.RECEIVED)
-            self._expire_in(pending, RUN_WITHIN)
+        elif message.state is messages.ResultState.RECEIVED:
+            self._pending.received(pending)
         elif message.state is messages.ResultState.FAILED:
-            self._change(pending, CommandState.FAILED, error=message.error or "the device gave no reason")
+            self._pending.change(pending, CommandState.FAILED, error=message.error or "the device gave no reason")
         else:
             self._done(pending, message.result)
 
@@ -166,15 +151,22 @@ class Commands:
             changed=now,
             expires=now + max(lifetime, timeout, ANSWER_WITHIN),
         )
-        pending = self._watch(await self._records.add(known, command), args)
-        if pending is None:
-            raise UnknownCommand(f"{known.name} was removed")
+        pending = self._pending.watch(known, await self._recorded(known, command), args)
         self._subscribers.publish(CommandEvent(pending.command))
-        if known.linked:
-            self._transmit(pending)
+        self._pending.feed(known)
         if timeout:
             await self._ended(pending, timeout)
         return pending.command
+
+    async def _recorded(self, known: KnownDevice, command: Command) -> Command:
+        self._being_recorded[known.id] += 1
+        try:
+            recorded = await self._records.add(known, command)
+        finally:
+            self._being_recorded[known.id] -= 1
+        if self._devices.find(known.id) is None:
+            raise UnknownCommand(f"{known.name} was removed")
+        return msgspec.structs.replace(recorded, device=known.name)  # it may have been renamed meanwhile
 
     def _ended(self, pending: PendingCommand, timeout: float) -> Deferred[None]:
         """Fires when the command has ended or the time is over."""
@@ -187,74 +179,26 @@ class Commands:
         waiter.addBoth(lambda _: over.cancel() if over.active() else None)
         return waiter
 
-    def _check_may_wait(self, known: KnownDevice, offer: CommandOffer, lifetime: float) -> None:
-        if lifetime <= 0:
-            raise DeviceOffline(known.name)
-        for argument in offer.arguments:
-            if argument.type is ArgumentType.SECRET:
-                raise ArgumentsError(
-                    {argument.name: "is a secret, which is not kept: send the command while the device is online"}
-                )
-
-    def _of(self, known: KnownDevice) -> list[PendingCommand]:
-        pending = (self._pending[id] for id in sorted(self._pending))
-        return [one for one in pending if one.device is known and not one.command.state.final]
-
-    def _watch(self, command: Command, args: Mapping[str, Any]) -> PendingCommand | None:
-        try:
-            known = self._devices.named(command.device)
-        except LookupError:
-            return None
-        pending = PendingCommand(known, command, dict(args))
-        self._pending[command.id] = pending
-        running = command.state is CommandState.RECEIVED
-        end = command.changed + RUN_WITHIN if running else command.expires
-        self._expire_in(pending, end - self._clock.seconds())
-        return pending
-
-    def _expire_in(self, pending: PendingCommand, seconds: float) -> None:
-        pending.stop()
-        pending.timer = self._clock.callLater(max(0.0, seconds), self._expire, pending)
-
-    def _transmit(self, pending: PendingCommand) -> None:
-        command = pending.command
-        if command.state is CommandState.QUEUED:
-            self._change(pending, CommandState.SENT)
-        pending.device.attachment.link.send(messages.Command(command.id, command.name, pending.args))
-
-    def _expire(self, pending: PendingCommand) -> None:
-        pending.timer = None
-        self._change(pending, CommandState.EXPIRED, error=EXPIRED[pending.command.state])
-
     def _done(self, pending: PendingCommand, result: Any) -> None:
         try:
             size = len(msgspec.json.encode(result))
         except (TypeError, ValueError, RecursionError, OverflowError):
-            self._change(pending, CommandState.FAILED, error="the device's result cannot be shown as JSON")
+            self._pending.change(pending, CommandState.FAILED, error="the device's result cannot be shown as JSON")
             return
         if size > MAX_RESULT:
-            self._change(
-                pending, CommandState.FAILED, error=f"the device's result is {size} bytes; the limit is {MAX_RESULT}"
-            )
+            error = f"the device's result is {size} bytes; the limit is {MAX_RESULT}"
+            self._pending.change(pending, CommandState.FAILED, error=error)
             return
-        self._change(pending, CommandState.DONE, result=result)
+        self._pending.change(pending, CommandState.DONE, result=result)
 
-    def _change(
-        self, pending: PendingCommand, state: CommandState, result: Any = None, error: str | None = None
-    ) -> None:
-        now = self._clock.seconds()
-        pending.command = command = msgspec.structs.replace(
-            pending.command, state=state, changed=now, result=result, error=error
-        )
-        writing = self._records.update(command).addErrback(self._not_written, command.id)
-        self._subscribers.publish(CommandEvent(command))
-        if state.final:
-            pending.end()
-            # Until it is on disk, who asks is answered from here.
-            writing.addCallback(lambda _: self._pending.pop(command.id, None))
 
-    def _not_written(self, failure: Failure, id: int) -> None:
-        self.log.warn("Command {id} was not written down: {why}", id=id, why=failure.getErrorMessage())
+def _check_may_wait(known: KnownDevice, offer: CommandOffer, lifetime: float) -> None:
+    if lifetime <= 0:
+        raise DeviceOffline(known.name)
+    for argument in offer.arguments:
+        if argument.type is ArgumentType.SECRET:
+            problem = "is a secret, which is not kept: send the command while the device is online"
+            raise ArgumentsError({argument.name: problem})
 
 
 def _without_secrets(offer: CommandOffer, args: Mapping[str, Any]) -> dict[str, Any]:

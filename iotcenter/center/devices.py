@@ -79,6 +79,7 @@ class Devices:
         del self._by_name[known.name]
         known.name = new
         self._by_name[new] = known
+        self._subscribers.forget(name)
         self.announce(known, was=name)
         return known.snapshot(self._clock.seconds())
 
@@ -97,6 +98,7 @@ class Devices:
         self.leaving(known)
         self._by_id.pop(known.id, None)
         self._by_name.pop(known.name, None)
+        self._subscribers.forget(known.name)
         self._subscribers.publish(RemovedEvent(known.name))
 
     def announce(self, known: KnownDevice, was: str | None = None) -> None:

@@ -83,4 +83,7 @@ def merged(acks: list[Ack]) -> list[Ack]:
 
 
 def _touch(first: Ack, second: Ack) -> bool:
+    """Whether the two are one range. Those with refusals stay apart: their reasons are long, and a frame is not."""
+    if first.refused or second.refused:
+        return False
     return first.boot == second.boot and first.sequence + first.count == second.sequence

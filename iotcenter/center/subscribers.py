@@ -120,6 +120,10 @@ class Subscribers:
         if self._flush is None:
             self._flush = self._clock.callLater(READINGS_EVERY, self._publish_readings)
 
+    def forget(self, device: str) -> None:
+        """Tell no more of a device's readings: it is called something else now, or is gone."""
+        self._changed = {key: reading for key, reading in self._changed.items() if key[0] != device}
+
     def stop(self) -> None:
         """Forget the readings that were not told yet."""
         if self._flush is not None:
@@ -129,4 +133,5 @@ class Subscribers:
     def _publish_readings(self) -> None:
         self._flush = None
         readings, self._changed = tuple(self._changed.values()), {}
-        self.publish(ReadingsEvent(readings))
+        if readings:
+            self.publish(ReadingsEvent(readings))

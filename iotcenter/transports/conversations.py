@@ -15,13 +15,16 @@ from iotcenter.model import Message
 from iotcenter.transports.handshake import Peer, ServerConnection, judge, protocol_of
 from iotcenter.transports.tls_connection import Connection, Conversation
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.framing import MAX_FRAME
 from iotcenter.wire.heartbeat import Action, Heartbeat
 from iotcenter.wire.messages import Close, CloseCode, Enroll, Enrolled, Hello, Ping, Pong, Renew
 from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
 
 EXPIRED_GRACE = 60.0
 """Seconds that a link outlives its certificate: enough to renew it late, after a night without the server."""
+
+DEVICE_FRAME = 256 * 1024
+"""The longest frame of a device, which one link can make us keep at a time: 200 readings, the most that an agent puts
+into a report, have 220 kB where all of them are the longest texts of the widest letters."""
 
 WELL_FORMED_ENROLLMENT = 16 * 1024
 """The longest frame while a device enrolls: a certificate request has some 250 bytes."""
@@ -103,7 +106,7 @@ class LinkConversation:
         house = self._connection.house
         interval = max(self._connection.service.heartbeat, message.heartbeat)
         self._heartbeat = Heartbeat(interval, self._reactor.seconds())
-        self._connection.introduce(MAX_FRAME)
+        self._connection.introduce(DEVICE_FRAME)
         self._attachment = house.center.attach(self._peer.device, self, message)
         self._set("heartbeat", interval, self._beat)
         self._watch_expiry()

@@ -123,9 +123,15 @@ class Connection(TwistedProtocol):
         self.reader.limit = limit
 
     def send(self, message: Message) -> None:
-        """Send ``message``, unless the connection is closing."""
-        if not self._closing:
-            self._transport.write(frame(message))
+        """Send ``message``, unless the connection is closing. One that no frame can hold is left out."""
+        if self._closing:
+            return
+        try:
+            data = frame(message)
+        except WireError as error:
+            self.house.log.error("Not sent to {address}: {why}", address=self.address, why=str(error))
+            return
+        self._transport.write(data)
 
     def refuse(self, reason: str, code: CloseCode = CloseCode.REFUSED) -> None:
         """Turn the peer away, in words that it gets and the log keeps."""

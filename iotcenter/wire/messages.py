@@ -29,6 +29,10 @@ from iotcenter.model import (
 MAX_READINGS = 1000
 """The most readings in one report: some 30 kB, so that one frame never holds the reactor for long."""
 
+MAX_COMMANDS = 16
+"""The most commands under way on one device. The server sends no more before one of them ends, and a device refuses
+more: a queue belongs where its owner sees it."""
+
 Certificate = Annotated[bytes, Meta(max_length=8192)]
 Boot = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Sequence = Annotated[int, Meta(ge=1, le=2**32 - 1)]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 
-from iotcenter.center.commands import ANSWER_WITHIN, HIDDEN, MAX_PENDING, RUN_WITHIN
+from iotcenter.center.commands import HIDDEN, MAX_PENDING
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand, UnknownDevice
+from iotcenter.center.pending import ANSWER_WITHIN, RUN_WITHIN, WRITE_AGAIN
 from iotcenter.center.subscribers import CommandEvent
 from iotcenter.model import Command, CommandState
+from iotcenter.storage.errors import DiskFull
 from iotcenter.wire import messages
 from iotcenter.wire.arguments import ArgumentsError
-from iotcenter.wire.messages import Result, ResultState
+from iotcenter.wire.messages import MAX_COMMANDS, Result, ResultState
 from tests.center.support import CenterTestCase, TestLink
 
 
@@ -183,6 +185,60 @@ class CommandsTests(CenterTestCase):
         self.assertEqual((await arriving).args, {"code": "1234"})
         self.assertEqual(command.args, {"code": HIDDEN})
         self.assertEqual((await self.center.commands.recent("kitchen-pi"))[0].args, {"code": HIDDEN})
+
+    async def test_secrets_do_not_outlive_the_server(self) -> None:
+        """A command with a secret that has no end when the server stops fails: its placeholder is never sent."""
+        self.join()
+        command = await self.center.commands.send("kitchen-pi", "unlock", {"code": "1234"}, "ann", lifetime=600)
+        self.center.stop()
+        await self.open_center()
+        link, _ = self.join()
+        self.assertEqual(link.of(messages.Command), [])
+        self.assertIs((await self.center.commands.get(command.id)).state, CommandState.FAILED)
+
+    async def test_a_device_gets_no_more_than_it_takes_at_a_time(self) -> None:
+        """What waited comes in its order, the next when one has ended."""
+        self.visit()
+        ids = [(await self.send(lifetime=3600)).id for _ in range(MAX_COMMANDS + 2)]
+        link, attachment = self.join()
+        self.assertEqual([message.id for message in link.of(messages.Command)], ids[:MAX_COMMANDS])
+        attachment.received(Result(ids[0], ResultState.RECEIVED))
+        self.assertEqual(len(link.of(messages.Command)), MAX_COMMANDS)
+        attachment.received(Result(ids[0], ResultState.DONE))
+        self.assertEqual([message.id for message in link.of(messages.Command)], ids[: MAX_COMMANDS + 1])
+
+    async def test_a_device_that_returns_in_the_last_moment_has_time_to_answer(self) -> None:
+        """A command's lifetime is for the way to the device; the answer has a time of its own."""
+        self.visit()
+        command = await self.send(lifetime=60)
+        self.clock.advance(59)
+        _, attachment = self.join()
+        self.clock.advance(ANSWER_WITHIN - 1)
+        attachment.received(Result(command.id, ResultState.DONE, "just so"))
+        self.assertEqual((await self.center.commands.get(command.id)).result, "just so")
+
+    async def test_a_device_that_is_renamed_meanwhile(self) -> None:
+        """The command stays with the device, under its new name, and not with the name."""
+        link, attachment = self.join()
+        arriving = link.next(messages.Command)
+        answer = self.send(timeout=10)
+        await self.center.devices.rename("kitchen-pi", "cellar", "ann")
+        attachment.received(Result((await arriving).id, ResultState.DONE))
+        self.assertEqual((await answer).device, "cellar")
+
+    async def test_an_end_that_cannot_be_written_is_written_later(self) -> None:
+        """A command that was cancelled while the disk was full stays cancelled."""
+        self.visit()
+        command = await self.send(lifetime=3600)
+        update = self.store.commands.update
+        self.patch(self.store.commands, "update", lambda *_: fail(DiskFull()))
+        await self.center.commands.cancel(command.id, "ann")
+        self.patch(self.store.commands, "update", update)
+        self.clock.advance(WRITE_AGAIN)
+        await self.store.readings.set_lost(self.device, 0)  # is in the same commit, or a later one
+        self.center.stop()
+        await self.open_center()
+        self.assertIs((await self.center.commands.get(command.id)).state, CommandState.CANCELLED)
 
     async def test_what_does_not_exist(self) -> None:
         """An unknown device, command, argument or number is named."""

@@ -11,6 +11,7 @@ from iotcenter.center.subscribers import LiveReading, ReadingsEvent
 from iotcenter.model import Reading
 from iotcenter.storage.history import RawColumns
 from iotcenter.wire.codec import BadReading, DamagedReport
+from iotcenter.wire.framing import MAX_FRAME, frame
 from iotcenter.wire.messages import Ack, Busy, Refusal, Report
 from tests.center.support import NOW, CenterTestCase, report
 
@@ -112,8 +113,15 @@ class MergedTests(SynchronousTestCase):
     """Acknowledgements that touch become one."""
 
     def test_ranges(self) -> None:
-        """Only what follows on one another within one boot is merged, and no refusal gets lost."""
-        refusal = Refusal(2, "why")
-        acks = [Ack(1, 1, 2, (refusal,)), Ack(1, 3, 1), Ack(1, 5, 1), Ack(2, 6, 1), Ack(2, 7, 3)]
-        self.assertEqual(merged(acks), [Ack(1, 1, 3, (refusal,)), Ack(1, 5, 1), Ack(2, 6, 4)])
+        """Only what follows on one another within one boot is merged."""
+        acks = [Ack(1, 1, 2), Ack(1, 3, 1), Ack(1, 5, 1), Ack(2, 6, 1), Ack(2, 7, 3)]
+        self.assertEqual(merged(acks), [Ack(1, 1, 3), Ack(1, 5, 1), Ack(2, 6, 4)])
         self.assertEqual(merged(acks[:1]), acks[:1])
+
+    def test_refusals(self) -> None:
+        """Those with refusals stay apart, so that no message outgrows a frame, however much one commit refuses."""
+        refused = tuple(Refusal(sequence, "x" * 60) for sequence in range(1000))
+        acks = [Ack(1, 1 + 1000 * index, 1000, refused) for index in range(40)]
+        for ack in merged([*acks, Ack(1, 40_001, 1), Ack(1, 40_002, 1)]):
+            self.assertLess(len(frame(ack)), MAX_FRAME)
+        self.assertEqual(len(merged([*acks, Ack(1, 40_001, 1), Ack(1, 40_002, 1)])), 41)

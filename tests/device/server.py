@@ -163,8 +163,9 @@ class SmallCenter:
         return next((message for message in reversed(self.received) if isinstance(message, kind)), None)
 
     def welcome(self, peer: Peer, hello: Hello) -> None:
-        """Take the device in."""
-        peer.send(Welcome("kitchen-pi", DEVICE, now(), self.heartbeat, "test"))
+        """Take the device in; what it says later is another offer."""
+        if sum(isinstance(message, Hello) for message in peer.received) == 1:
+            peer.send(Welcome("kitchen-pi", DEVICE, now(), self.heartbeat, "test"))
 
     def store(self, peer: Peer, report: Report) -> None:
         """Keep the readings, and acknowledge them."""

@@ -13,6 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from iotcenter.model import LogLevel, Message
 from iotdevice.clock import Clock
 from iotdevice.devicelog import DeviceLog
+from iotdevice.health import Health
+from iotdevice.stage import Stage
+from iotdevice.workers import Runs
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -87,6 +90,10 @@ class Bench:
         self.wall = START
         self.clock = Clock(self.steady, lambda: self.wall + self.steady.seconds())
         self.log = RecordingLog(self.clock)
+
+    def stage(self, threads: Runs, health: Health) -> Stage:
+        """What the parts of an application run on."""
+        return Stage(threads, self.clock, self.log, health)
 
 
 class RecordingLog(DeviceLog):

@@ -176,3 +176,4 @@ class AgentTests(ReactorCase):
             lambda: next((m for m in self.center.received if isinstance(m, Hello) and m.series), None)
         )
         self.assertEqual((hello.app, hello.app_detail), (AppState.RUNNING, ""))
+        self.assertEqual(len(self.center.peers), 1)

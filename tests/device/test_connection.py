@@ -125,6 +125,16 @@ class RetryTests(Case):
         self.wait(LOOK_EVERY)
         self.assertEqual(self.server.tries, tries + 1)
 
+    def test_stop_while_dialling(self) -> None:
+        """A connection that is stopped while the server does not answer gives up at once."""
+        self.wait(1)
+        dialled: Deferred[Any] = Deferred()
+        self.patch(self.server, "connect", lambda factory: dialled)
+        self.wait(2)
+        self.successResultOf(Deferred.fromCoroutine(self.connection.stop()))
+        self.assertTrue(dialled.called)
+        self.assertEqual(self.bench.steady.getDelayedCalls(), [])
+
     def test_stop(self) -> None:
         """A connection that is stopped while it waits leaves nothing behind."""
         self.wait(3)

@@ -238,7 +238,7 @@ class HalfOpenTests(LinkTestCase):
         self.assertEqual(self.state, "offline")
 
     async def test_one_that_asks_and_never_listens_is_given_up(self) -> None:
-        """Answers that nobody takes do not pile up: such a device is not read from any more, and then counts as gone."""
+        """Answers that nobody takes do not pile up: such a device is read from no more, and then counts as gone."""
         client = await self.join()
         gone = self.departed()
         client.transport.pauseProducing()  # type: ignore[union-attr]
