@@ -153,6 +153,11 @@ async def until(
         await deferLater(reactor, every)
 
 
+def resident(pid: int) -> int:
+    """How many bytes of memory a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that is free, and stays so while whoever had it is away: the kernel gives it to no outgoing connection."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])

@@ -137,6 +137,13 @@ class LifeTests(ServiceTestCase):
         status, answer = await ask(self.reactor, deep, "status")
         self.assertEqual((status, answer["devices"]), (200, 0))
 
+    async def test_many_connections(self) -> None:
+        """It may open as many as the system allows, not only the usual thousand."""
+        server = await self.server()
+        limits = Path(f"/proc/{server.program.pid}/limits").read_text()
+        [(soft, hard)] = re.findall(r"Max open files +(\d+) +(\d+)", limits)
+        self.assertEqual(soft, hard)
+
     async def test_private(self) -> None:
         """What it keeps is for its owner's eyes alone."""
         await self.server()

@@ -146,10 +146,11 @@ class PendingCommands:
             result=result,
             error=error,
         )
+        if state.final:
+            pending.end()
         self._subscribers.publish(CommandEvent(pending.command))
         self._write(pending)
         if state.final:
-            pending.end()
             self.feed(pending.device)
 
     def _expire_at(self, pending: PendingCommand, time: float) -> None:

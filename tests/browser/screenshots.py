@@ -155,6 +155,14 @@ async def main(reactor: Any, folder: Path, only: list[str]) -> None:
     browser.start()
     house = House(Path(tempfile.mkdtemp()) / "data", reactor)
     await house.begin()
+    try:
+        await _take_all(browser, house, folder, only)
+    finally:
+        browser.stop()
+        await house.close()
+
+
+async def _take_all(browser: Browser, house: House, folder: Path, only: list[str]) -> None:
     secret = await house.parts.setup_link.issue()
     before = [(name, path.format(secret=secret), signed_in, act) for name, path, signed_in, act in BEFORE]
     for form in FORMS:
@@ -162,13 +170,11 @@ async def main(reactor: Any, folder: Path, only: list[str]) -> None:
     cookie = await house.user("anna", Role.ADMIN)
     devices = await populate(house.parts)
     await command(house.parts, devices)
-    reporting = LoopingCall(keep_reporting, devices)
+    reporting: Any = LoopingCall(keep_reporting, devices)
     reporting.start(5)
     for form in FORMS:
         show(await browser.run(partial(take, browser, house.url, cookie, PAGES, folder, form, only)))
     reporting.stop()
-    browser.stop()
-    await house.close()
 
 
 if __name__ == "__main__":

@@ -14,9 +14,16 @@ export function commandsOf(device) {
   document.addEventListener("submit", send);
   document.addEventListener("regionchange", upgrade);
   live.addEventListener("command", ({ detail }) => {
-    if (detail.device === device) refreshSoon();
+    if (detail.device !== device) return;
+    refreshSoon();
+    announce(`${detail.name}: ${detail.state}`);
   });
   upgrade();
+}
+
+/** Says what became of a command to those who listen to the page. */
+function announce(words) {
+  document.querySelector("[data-announce]").textContent = words;
 }
 
 /** With scripts these links act as buttons, so they say so, and take the space bar. */
@@ -40,8 +47,8 @@ function open(event) {
 }
 
 function close(event) {
-  const dialog = event.target.closest("dialog");
-  if (!dialog || !(event.target.closest("[data-closes]") || event.target === dialog)) return;
+  const dialog = event.target.closest("[data-closes]")?.closest("dialog");
+  if (!dialog) return;
   event.preventDefault();
   dialog.close();
 }

@@ -60,11 +60,11 @@ export function takeOver(page) {
   }
 }
 
-/** Somebody has a dialog open in it, or is typing: what they do comes first. */
+/** Somebody has a dialog or a panel open in it, or is typing: what they do comes first. */
 function isInUse(region) {
   const active = document.activeElement;
   const typing = region.contains(active) && active.matches(":is(input, textarea):read-write, select");
-  return typing || region.querySelector("dialog[open]") !== null;
+  return typing || region.querySelector("dialog[open], :popover-open") !== null;
 }
 
 /** They are done. */
@@ -118,3 +118,4 @@ function mergeKeyed(region, fresh) {
 
 document.addEventListener("focusout", catchUp);
 document.addEventListener("close", catchUp, true);
+document.addEventListener("toggle", catchUp, true);

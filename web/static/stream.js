@@ -49,6 +49,7 @@ async function readOnce(onFrame, onOpen, signal) {
     return "broken";
   } finally {
     clearTimeout(watchdog);
+    attempt.abort();
     signal.removeEventListener("abort", abort);
   }
 }
