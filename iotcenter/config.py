@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from iotcenter.listening import OFF, BadAddress, endpoint_string
+from iotcenter.listening import OFF, BadAddress, endpoint_string, is_host
 
 
 class ConfigError(Exception):
@@ -72,6 +72,11 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
     assert isinstance(web, WebSettings)
     assert isinstance(log, LogSettings)
     _check_listeners(web, settings)
+    for name in web.names:
+        if not is_host(name):
+            raise ConfigError(
+                f"web.names: {name!r} is neither a host name (letters, digits, hyphens, dots) nor an address"
+            )
     if bool(web.certificate) != bool(web.key):
         raise ConfigError("web.certificate and web.key go together: set both, or neither")
     return Config(web, log, settings)

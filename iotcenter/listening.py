@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,9 @@ OFF = "off"
 """What turns a listener off."""
 
 _HOST_AND_PORT = re.compile(r"(?:(?P<host>(?!tcp6?:)[\w.-]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>\d{1,5})")
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 
 
 class BadAddress(ValueError):
@@ -54,6 +58,15 @@ def _check_endpoint(text: str) -> None:
         serverFromString(None, text)
     except (ValueError, TypeError, LookupError, OSError) as error:
         raise BadAddress(f"{text!r} is not PORT, HOST:PORT, a Twisted endpoint string ({error}), or {OFF!r}") from None
+
+
+def is_host(text: str) -> bool:
+    """Whether ``text`` is a host name in ASCII, or an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _HOST_NAME.fullmatch(text) is not None
+    return True
 
 
 def _everywhere() -> str:

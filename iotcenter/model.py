@@ -27,13 +27,13 @@ Unit = Annotated[str, Meta(max_length=16)]
 Text = Annotated[str, Meta(max_length=1024)]
 ShortText = Annotated[str, Meta(max_length=255)]
 
-SERIES_NAME = r"^[A-Za-z0-9][A-Za-z0-9:./_-]{0,63}$"
+SERIES_NAME = r"^[A-Za-z0-9][A-Za-z0-9:./_-]{0,63}$(?!\n)"
 """What a series may be called: SenML's alphabet for names (RFC 8428, section 4.5.1), up to 64 characters."""
 
-DEVICE_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+DEVICE_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
 """What a device may be called: one DNS label, so that ``ssh pi@NAME`` and ``http://NAME`` work."""
 
-IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$(?!\n)"
 """What commands and their arguments may be called: a Python identifier in ASCII."""
 
 SeriesName = Annotated[str, Meta(pattern=SERIES_NAME)]

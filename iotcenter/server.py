@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.x509 import DNSName
 from msgspec import Struct
 from twisted.application.service import IService
 from twisted.internet.defer import maybeDeferred
@@ -21,7 +20,7 @@ from iotcenter.config import WebSettings as WebTable
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.authority import Authority
 from iotcenter.identity.enrollment import Enrollments
-from iotcenter.identity.machine import machine_names
+from iotcenter.identity.machine import machine_names, name_of
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.tokens import ApiTokens
@@ -36,7 +35,7 @@ from iotcenter.web.assets import Assets
 from iotcenter.web.doors import Door
 from iotcenter.web.https import Handshakes
 from iotcenter.web.parts import Parts, Ports
-from iotcenter.web.site import make_site
+from iotcenter.web.site import all_handlers, make_site
 from iotcenter.web.streams import Streams
 
 
@@ -67,11 +66,16 @@ class Server:
         self._center = Center(self._store, self._accounts, reactor)
         self._transports = self._make_transports(transports)
         self._parts = self._make_parts()
+        self._handlers = all_handlers(self._parts)
 
     @classmethod
-    def open(cls, reactor: Any, directory: Path, config: Config, transports: Mapping[str, Any]) -> Server:
-        """A server whose ports are open. Raises ``StorageError``, ``IdentityError`` or ``CannotOpen`` with one line."""
-        lock = DataLock.acquire(directory)
+    def open(
+        cls, reactor: Any, directory: Path, lock: DataLock, config: Config, transports: Mapping[str, Any]
+    ) -> Server:
+        """A server whose ports are open, on a directory that its caller has locked.
+
+        Raises ``StorageError``, ``IdentityError`` or ``CannotOpen`` with one line.
+        """
         server = cls(reactor, directory, config, transports, lock)
         server._open_ports()
         return server
@@ -84,6 +88,8 @@ class Server:
         for listener in self._listeners:
             if isinstance(listener, Listener):
                 listener.take()
+            else:
+                listener.startService()
         return await self._opened()
 
     async def close(self) -> None:
@@ -139,13 +145,13 @@ class Server:
         return listener.address
 
     def _open(self, listener: IService) -> None:
-        listener.startService()
-        self._listeners.append(listener)
         if isinstance(listener, Listener):
+            listener.startService()
             listener.hold()
+        self._listeners.append(listener)
 
     def _site(self, door: Door) -> IProtocolFactory:
-        site: IProtocolFactory = make_site(self._parts, door)
+        site: IProtocolFactory = make_site(self._parts, door, self._handlers)
         return site
 
     async def _opened(self) -> Opened:
@@ -189,5 +195,5 @@ def _local_url(interface: str, port: int) -> str:
 
 def _web_certificate(directory: Path, authority: Authority, table: WebTable, reactor: Any) -> WebCertificate:
     files = (Path(table.certificate), Path(table.key)) if table.certificate else None
-    configured = {DNSName(name) for name in table.names}
+    configured = {name_of(name) for name in table.names}
     return WebCertificate.open(directory, authority, reactor.seconds, files, lambda: machine_names() | configured)

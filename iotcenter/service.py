@@ -1,15 +1,16 @@
-"""``twistd iotcenter``: the one place where the parts are put together."""
+"""``twistd iotcenter``: the command line, and the server as a service. ``iotcenter.server`` puts the parts together."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NoReturn
 
+import msgspec
 from msgspec import Struct
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -27,6 +28,7 @@ from iotcenter.listening import OFF, CannotOpen
 from iotcenter.logs import log_observer
 from iotcenter.server import Server
 from iotcenter.storage.errors import StorageError
+from iotcenter.storage.lock import DataLock
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a busy reactor lets the database's threads go on. With Python's 0.005, SQLite, which lets go of
@@ -49,7 +51,7 @@ def find_transports() -> dict[str, Any]:
 def Options() -> usage.Options:
     """The command line of ``twistd iotcenter``, with a flag for each transport that is installed."""
     flags = [
-        (name, f"where devices come in over {name} ({getattr(transport.settings(), 'listen', OFF)})")
+        (name, f"where devices come in over {name} ({_default(transport.settings)})")
         for name, transport in sorted(find_transports().items())
     ]
 
@@ -75,9 +77,10 @@ def makeService(options: Mapping[str, Any]) -> IService:
     kinds: dict[str, type[Struct]] = {name: transport.settings for name, transport in transports.items()}
     try:
         config = load_config(Path(options["config"]) if options["config"] else None, flags, kinds)
-    except ConfigError as error:
+        lock = DataLock.acquire(directory)
+    except (ConfigError, StorageError) as error:
         _end(str(error))
-    return IotCenter(reactor, directory, config, transports)
+    return IotCenter(reactor, directory, lock, config, transports)
 
 
 class IotCenter(Service):
@@ -85,9 +88,12 @@ class IotCenter(Service):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, directory: Path, config: Config, transports: Mapping[str, Any]) -> None:
+    def __init__(
+        self, reactor: Any, directory: Path, lock: DataLock, config: Config, transports: Mapping[str, Any]
+    ) -> None:
         self._reactor = reactor
         self._directory = directory
+        self._lock = lock
         self._config = config
         self._transports = transports
         self._server: Server | None = None
@@ -105,11 +111,11 @@ class IotCenter(Service):
     def startService(self) -> None:
         """Open the data directory and the ports; what cannot be opened ends the program with one line."""
         super().startService()
+        self._lock.sign()
         sys.setswitchinterval(SWITCH_INTERVAL)
-        _take_all_descriptors()
         _allow_many_connections()
         try:
-            self._server = Server.open(self._reactor, self._directory, self._config, self._transports)
+            self._server = Server.open(self._reactor, self._directory, self._lock, self._config, self._transports)
         except (StorageError, IdentityError, CannotOpen, OSError) as error:
             _end(str(error))
         self._beginning = Deferred.fromCoroutine(self._server.begin()).addCallbacks(self._announce, self._give_up)
@@ -135,20 +141,21 @@ class IotCenter(Service):
     def _give_up(self, failure: Failure) -> None:
         self.log.failure("The server cannot begin", failure)
         _say(failure.getErrorMessage())
+        # twistd ends with 0 whatever stopped its reactor; whoever watches the server goes by the status.
+        atexit.register(os._exit, 1)
         self._reactor.callWhenRunning(self._reactor.stop)
+
+
+def _default(settings: type[Struct]) -> str:
+    """What a transport listens on where nothing is set."""
+    return next((str(field.default) for field in msgspec.structs.fields(settings) if field.name == "listen"), OFF)
 
 
 def _allow_many_connections() -> None:
     """Let the process have more open files than the usual 1,024: each link is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def _take_all_descriptors() -> None:
-    """Let this process open as many connections as the system allows it: the usual 1,024 end at a thousand devices."""
-    _, most = getrlimit(RLIMIT_NOFILE)
-    setrlimit(RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
 
 
 def _say(what: str) -> None:

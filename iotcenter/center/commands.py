@@ -31,6 +31,9 @@ MAX_PENDING = 100
 MAX_RESULT = 64 * 1024
 """The longest result that is kept, in bytes of JSON: what a person reads on a page."""
 
+MAX_DEPTH = 16
+"""How deep a result may be nested: indented on a page, each level costs two blanks a line."""
+
 MAX_TIMEOUT = 600.0
 """The longest that a caller may wait for a result, in seconds: proxies and browsers give up earlier."""
 
@@ -180,16 +183,11 @@ class Commands:
         return waiter
 
     def _done(self, pending: PendingCommand, result: Any) -> None:
-        try:
-            size = len(msgspec.json.encode(result))
-        except (TypeError, ValueError, RecursionError, OverflowError):
-            self._pending.change(pending, CommandState.FAILED, error="the device's result cannot be shown as JSON")
-            return
-        if size > MAX_RESULT:
-            error = f"the device's result is {size} bytes; the limit is {MAX_RESULT}"
-            self._pending.change(pending, CommandState.FAILED, error=error)
-            return
-        self._pending.change(pending, CommandState.DONE, result=result)
+        fault = _fault_of(result)
+        if fault is None:
+            self._pending.change(pending, CommandState.DONE, result=result)
+        else:
+            self._pending.change(pending, CommandState.FAILED, error=f"the device's result {fault}")
 
 
 def _check_may_wait(known: KnownDevice, offer: CommandOffer, lifetime: float) -> None:
@@ -199,6 +197,24 @@ def _check_may_wait(known: KnownDevice, offer: CommandOffer, lifetime: float) ->
         if argument.type is ArgumentType.SECRET:
             problem = "is a secret, which is not kept: send the command while the device is online"
             raise ArgumentsError({argument.name: problem})
+
+
+def _fault_of(result: Any) -> str | None:
+    """Why a result cannot be kept and shown; None where it can."""
+    if _deeper_than(MAX_DEPTH, result):
+        return f"is nested more than {MAX_DEPTH} deep"
+    try:
+        size = len(msgspec.json.encode(result))
+    except (TypeError, ValueError, OverflowError):
+        return "cannot be shown as JSON"
+    return f"is {size} bytes; the limit is {MAX_RESULT}" if size > MAX_RESULT else None
+
+
+def _deeper_than(depth: int, value: Any) -> bool:
+    if not isinstance(value, (list, tuple, dict)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_deeper_than(depth - 1, one) for one in inner)
 
 
 def _without_secrets(offer: CommandOffer, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,14 @@ def machine_names(hosts: Path = Path("/etc/hosts"), flags: Path = Path("/proc/ne
     return frozenset(names[:MAX_NAMES])
 
 
+def name_of(text: str) -> x509.GeneralName:
+    """A host name or an address as it stands in a certificate."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text.lower())
+
+
 def _aliases(host: str, hosts: Path) -> Iterator[str]:
     """What the file of hosts calls ``host`` besides, such as its full name with the domain."""
     for line in _lines(hosts):

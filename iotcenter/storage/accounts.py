@@ -33,7 +33,6 @@ COUNT_USERS = "SELECT count(*) FROM user"
 OTHER_ADMINS = "SELECT count(*) FROM user WHERE role = 'admin' AND name <> ?"
 ADD_USER = "INSERT INTO user (name, role, password_hash, created, time_zone) VALUES (?, ?, ?, ?, ?)"
 SET_PASSWORD = "UPDATE user SET password_hash = ? WHERE name = ?"
-SET_TIME_ZONE = "UPDATE user SET time_zone = ? WHERE name = ?"
 SET_ROLE = "UPDATE user SET role = ? WHERE name = ?"
 REMOVE_USER = "DELETE FROM user WHERE name = ?"
 
@@ -135,12 +134,8 @@ class Accounts:
         return self._database.write(partial(_add_user, user=user))
 
     def set_password(self, name: str, password_hash: str) -> Deferred[None]:
-        """Fails with ``NotFound``. Ending the sessions is the caller's."""
-        return self._database.write(partial(_update_user, statement=SET_PASSWORD, value=password_hash, name=name))
-
-    def set_time_zone(self, name: str, time_zone: str) -> Deferred[None]:
-        """Fails with ``NotFound``."""
-        return self._database.write(partial(_update_user, statement=SET_TIME_ZONE, value=time_zone, name=name))
+        """Give a user another password and end all of their sessions, both or neither. Fails with ``NotFound``."""
+        return self._database.write(partial(_set_password, name=name, password_hash=password_hash))
 
     def set_role(self, name: str, role: Role) -> Deferred[None]:
         """Fails with ``NotFound``, and with ``LastAdmin`` where nobody could manage the server any more."""
@@ -249,6 +244,11 @@ def _count_users(connection: sqlite3.Connection) -> int:
 def _update_user(connection: sqlite3.Connection, statement: str, value: str, name: str) -> None:
     if change(connection, statement, value, name) == 0:
         raise NotFound(f"There is no user named {name}.")
+
+
+def _set_password(connection: sqlite3.Connection, name: str, password_hash: str) -> None:
+    _update_user(connection, SET_PASSWORD, password_hash, name)
+    change(connection, END_SESSIONS, name)
 
 
 def _set_role(connection: sqlite3.Connection, name: str, role: Role) -> None:

@@ -49,8 +49,13 @@ def writer(path: Path, reactor: Any) -> ConnectionPool:
 
 
 def readers(path: Path, reactor: Any) -> ConnectionPool:
-    """Connections that only read: two, so that one long query does not hold up the short ones."""
+    """Connections for what pages and sign-ins look up: two, so that one does not wait for the other."""
     return _pool(path, reactor, 2, as_reader)
+
+
+def scanner(path: Path, reactor: Any) -> ConnectionPool:
+    """The connection for what reads through many rows: one, so that history holds up history, and nothing else."""
+    return _pool(path, reactor, 1, as_reader)
 
 
 def _pool(path: Path, reactor: Any, size: int, opened: Callable[[sqlite3.Connection], None]) -> ConnectionPool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 from twisted.enterprise.adbapi import ConnectionPool
@@ -24,6 +25,13 @@ R = TypeVar("R")
 MOST_WAITING = 1000
 """How many writes, and how many reads, may wait: more than a busy second brings. Past it the disk does not keep up, and
 waiting longer would only make memory go too."""
+
+
+READ_WITHIN = 5.0
+"""Seconds that one read may take: far more than a page needs, and nobody keeps the few readers from the others."""
+
+LOOK_EVERY = 100_000
+"""Steps of SQLite's machine between two looks at the clock: about a millisecond."""
 
 
 class Database:
@@ -55,6 +63,7 @@ class Database:
         connections.prepare(self._path)
         self._writer = connections.writer(self._path, self._reactor)
         self._readers = connections.readers(self._path, self._reactor)
+        self._scanner = connections.scanner(self._path, self._reactor)
         self._open = True
 
     def close(self) -> Deferred[None]:
@@ -69,19 +78,30 @@ class Database:
 
     def _close_connections(self, _: None) -> None:
         self._readers.close()
+        self._scanner.close()
         self._writer.close()  # last, so that it is the writer that folds the log into the database
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
         """What ``function`` returns, which sees the database as it is at one moment."""
+        return self._read(self._readers, function)
+
+    def scan(self, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
+        """The same for what reads through many rows: it waits for others of its kind, and ``read`` not for it."""
+        return self._read(self._scanner, function)
+
+    def _read(self, pool: ConnectionPool, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
         if not self._open:
             return fail(Closed())
         if self._reading >= MOST_WAITING:
             return fail(Busy())
         self._reading += 1
-        reading: Deferred[T] = self._readers.runWithConnection(_at_one_moment, function)
+        reading: Deferred[T] = pool.runWithConnection(_at_one_moment, function)
         reading.addBoth(self._read_ended)
         reading.addErrback(_in_words)
-        return reading
+        # Its own Deferred: who stops waiting does not end the work on its thread, which counts until it is done.
+        waiting: Deferred[T] = Deferred()
+        reading.addCallbacks(waiting.callback, waiting.errback)
+        return waiting
 
     def write(self, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
         """What ``function`` returns, once what it wrote is on disk."""
@@ -122,8 +142,15 @@ class Database:
             self._start()  # before all else: the disk works while those who waited are told
         self._notice(errors[0])
         for job, error in zip(jobs, errors, strict=True):
-            job.tell(error)
+            self._tell(job, error)
         self._look_idle()
+
+    def _tell(self, job: Job, error: Exception | None) -> None:
+        """Let those who wait know; one that fails over it does not keep it from the others."""
+        try:
+            job.tell(error)
+        except Exception:
+            self._log.failure("Somebody who waited for storage failed")
 
     def _notice(self, error: Exception | None) -> None:
         """Remember and log that storing stops working, or works again. Trouble with the disk is every job's."""
@@ -145,6 +172,8 @@ class Database:
 
 
 def _at_one_moment(connection: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+    until = monotonic() + READ_WITHIN
+    connection.set_progress_handler(lambda: monotonic() > until, LOOK_EVERY)
     connection.execute("BEGIN")  # the pool ends it
     return function(connection)
 

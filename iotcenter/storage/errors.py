@@ -49,6 +49,10 @@ class Busy(StorageError):
     """More waits to be stored than the disk keeps up with: try again."""
 
 
+class TookTooLong(StorageError):
+    """Looking that up takes too long: ask for less at a time."""
+
+
 class Closed(StorageError):
     """Storage is closed."""
 
@@ -78,6 +82,7 @@ class TooMuch(StorageError):
 
 
 _KINDS: dict[int, type[StorageError]] = {
+    sqlite3.SQLITE_INTERRUPT: TookTooLong,
     sqlite3.SQLITE_FULL: DiskFull,
     sqlite3.SQLITE_IOERR: DiskFault,
     sqlite3.SQLITE_READONLY: NotWritable,

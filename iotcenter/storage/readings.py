@@ -91,13 +91,13 @@ class Readings:
 
         Fails with ``TooMuch`` where the answer would be longer than ``limit``, which lowers storage's own bound.
         """
-        return self._database.read(
+        return self._database.scan(
             lambda connection: history.query(connection, device, series, start, end, step, limit)
         )
 
     def page(self, device: DeviceId, series: str, start: float, end: float, after: Key | None = None) -> Deferred[Page]:
         """A piece of an answer of any length; pass its ``after`` to get the next one."""
-        return self._database.read(lambda connection: history.page(connection, device, series, start, end, after))
+        return self._database.scan(lambda connection: history.page(connection, device, series, start, end, after))
 
     def _gather(self) -> _Gathering:
         gathering = _Gathering(self._intake, self._close_gathering, lambda: self.committed())

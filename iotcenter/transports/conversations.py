@@ -15,7 +15,7 @@ from iotcenter.model import Message
 from iotcenter.transports.handshake import Peer, ServerConnection, judge, protocol_of
 from iotcenter.transports.tls_connection import Connection, Conversation
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.heartbeat import Action, Heartbeat
+from iotcenter.wire.heartbeat import PATIENCE, Action, Heartbeat
 from iotcenter.wire.messages import Close, CloseCode, Enroll, Enrolled, Hello, Ping, Pong, Renew
 from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
 
@@ -132,7 +132,7 @@ class LinkConversation:
         self._set("heartbeat", self._heartbeat.interval, self._beat)
 
     def _vanished(self) -> None:
-        reason = f"no sign of life for {self._heartbeat.interval * 2.5:g} s"
+        reason = f"no sign of life for {self._heartbeat.interval * PATIENCE:g} s"
         self._end(reason)
         self._connection.drop(reason)
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress
 from twisted.plugin import IPlugin
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
@@ -50,7 +49,7 @@ class TLSService(Listener):
 
     def __init__(self, settings: TLSSettings, house: House) -> None:
         self._connections = ConnectionFactory(house, settings.heartbeat, begin)
-        secured = SecuredFactory(Handshakes(house.authority), False, self._connections, house.reactor)
+        secured = TLSMemoryBIOFactory(Handshakes(house.authority), False, self._connections, house.reactor)
         super().__init__(house.reactor, endpoint_string(settings.listen), secured, "devices over TLS")
 
     async def _stop(self, closing: Any) -> None:
@@ -60,15 +59,3 @@ class TLSService(Listener):
     def stopService(self) -> Deferred[None]:
         """Close the port, tell the devices, and wait until all connections are gone."""
         return Deferred.fromCoroutine(self._stop(maybeDeferred(super().stopService)))
-
-
-class SecuredFactory(TLSMemoryBIOFactory):
-    """Wraps connections in TLS, and turns away whom the factory within has no connection for. Twisted's own fails
-    there."""
-
-    noisy = False
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """See ``IProtocolFactory``."""
-        within = self.wrappedFactory.buildProtocol(addr)
-        return self.protocol(self, within) if within is not None else None

@@ -17,6 +17,7 @@ from iotcenter.listening import plain_address
 from iotcenter.logs import LogLimit
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Barred, ServerConnection
+from iotcenter.transports.strangers import Strangers
 from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
@@ -34,12 +35,6 @@ listening."""
 
 FIRST_FRAME = 128 * 1024
 """The longest first message. A ``Hello`` that offers all it may does not reach it."""
-
-MAX_STRANGERS = 2000
-"""Connections that have not shown who they are: a storm of devices that return fits, and 100 MB are not passed."""
-
-MAX_STRANGERS_EACH = 500
-"""The same from one address, behind which a whole site of devices may be."""
 
 
 class Conversation(Protocol):
@@ -67,7 +62,6 @@ class Connection(TwistedProtocol):
         self.reading = True
         self._conversation: Conversation | None = None
         self._deadline: Any = None
-        self._stranger = True
         self._closing = False
         self._ended = ""
 
@@ -106,7 +100,7 @@ class Connection(TwistedProtocol):
     def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
         """The connection is gone."""
         self._cancel_deadline()
-        self._introduced()
+        self.service.strangers.remove(self)
         if self._conversation is None and not self._closing:
             self.service.complain(self.address, f"the TLS handshake failed: {_words(reason)}")
         conversation, self._conversation = self._conversation, None
@@ -119,7 +113,7 @@ class Connection(TwistedProtocol):
         """The peer has shown who it is, and what it wants: no deadline any more, and frames of up to ``limit``
         bytes."""
         self._cancel_deadline()
-        self._introduced()
+        self.service.strangers.remove(self)
         self.reader.limit = limit
 
     def send(self, message: Message) -> None:
@@ -154,6 +148,10 @@ class Connection(TwistedProtocol):
         self._transport.unregisterProducer()
         self._transport.loseConnection()
 
+    def make_way(self) -> None:
+        """See ``Stranger``."""
+        self._too_late("it made way: too many connections have not shown who they are")
+
     def drop(self, reason: str) -> None:
         """End the connection without a word: nobody is there to hear it."""
         self._closing = True
@@ -182,7 +180,6 @@ class Connection(TwistedProtocol):
         self._deadline = self.house.reactor.callLater(seconds, self._too_late, otherwise)
 
     def _too_late(self, what: str) -> None:
-        self._deadline = None
         self.service.complain(self.address, what)
         self.drop(what)
 
@@ -194,11 +191,6 @@ class Connection(TwistedProtocol):
         deadline, self._deadline = self._deadline, None
         if deadline is not None and deadline.active():
             deadline.cancel()
-
-    def _introduced(self) -> None:
-        if self._stranger:
-            self._stranger = False
-            self.service.introduced(self.host)
 
 
 Begin = Callable[[Connection, ServerConnection], Conversation]
@@ -215,7 +207,7 @@ class ConnectionFactory(Factory):
         self.heartbeat = heartbeat
         self.log_limit = LogLimit(house.reactor.seconds)
         self._begin = begin
-        self._strangers: dict[str, int] = {}
+        self.strangers = Strangers()
         self._open: set[Connection] = set()
         self._all_gone: Deferred[None] | None = None
 
@@ -227,16 +219,13 @@ class ConnectionFactory(Factory):
             self._all_gone = Deferred()
             await self._all_gone
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
-        """A connection for ``addr``; none where too many strangers wait already."""
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        """A connection for ``addr``. It is a stranger's, and may have to make way for another."""
         host = plain_address(getattr(addr, "host", "local"))
-        if sum(self._strangers.values()) >= MAX_STRANGERS or self._strangers.get(host, 0) >= MAX_STRANGERS_EACH:
-            self.complain(host, "too many connections have not shown who they are")
-            return None
-        self._strangers[host] = self._strangers.get(host, 0) + 1
         connection = Connection(self, self._begin, host, getattr(addr, "port", 0))
         connection.factory = self
         self._open.add(connection)
+        self.strangers.add(connection)
         return connection
 
     def gone(self, connection: Connection) -> None:
@@ -245,14 +234,6 @@ class ConnectionFactory(Factory):
         if not self._open and self._all_gone is not None:
             self._all_gone.callback(None)
             self._all_gone = None
-
-    def introduced(self, host: str) -> None:
-        """A connection from ``host`` has shown who it is, or is gone."""
-        left = self._strangers.get(host, 0) - 1
-        if left > 0:
-            self._strangers[host] = left
-        else:
-            self._strangers.pop(host, None)
 
     def complain(self, address: str, what: str) -> None:
         """Say in the log what was wrong with somebody, as long as the log is not flooded by it."""

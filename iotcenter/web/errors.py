@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand, UnknownDevice
 from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.interfaces import Refused
-from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable, StorageError, TooMuch
+from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable, StorageError, TookTooLong, TooMuch
 from iotcenter.wire.arguments import ArgumentsError
 
 log = Logger()
@@ -101,6 +101,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception], Callable[[Any], HTTPProblem]], ...] 
     (LastAdmin, _plain(409, "last_admin")),
     (NotRedeemable, _plain(410, "not_redeemable")),
     (TooMuch, _too_much),
+    (TookTooLong, _plain(422, "took_too_long")),
     (StorageError, _plain(503, "storage", Retry_After="10")),
 )
 """From the special to the general: the first that fits is taken."""

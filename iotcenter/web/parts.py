@@ -1,4 +1,4 @@
-"""What the pages and the API may use of the house: put together once, in ``iotcenter.service``."""
+"""What the pages and the API may use of the house: put together once, in ``iotcenter.server``."""
 
 from __future__ import annotations
 

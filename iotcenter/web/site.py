@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.web.http import Request
@@ -54,11 +55,11 @@ def all_handlers(parts: Parts) -> tuple[object, ...]:
     return (*described, *others, *page_handlers(parts))
 
 
-def make_site(parts: Parts, door: Door) -> BoundedSite:
-    """The site for one door."""
+def make_site(parts: Parts, door: Door, handlers: Iterable[object]) -> BoundedSite:
+    """The site for one door, which shows ``handlers``: the same for all doors, see ``all_handlers``."""
     certificate = parts.web_certificate
     hosts = Hosts(parts.names, lambda: certificate.credentials().chain[0], parts.reactor.seconds)
     serving = Serving(parts, door, hosts, error_page(parts))
-    for handlers in all_handlers(parts):
-        serving.mount(handlers)
+    for group in handlers:
+        serving.mount(group)
     return BoundedSite(serving, parts.reactor)

@@ -11,6 +11,7 @@ from iotcenter.config import load_config
 from iotcenter.model import Role
 from iotcenter.server import Server
 from iotcenter.service import find_transports
+from iotcenter.storage.lock import DataLock
 from iotcenter.web.channel import BoundedChannel
 from iotcenter.web.parts import Parts
 
@@ -25,7 +26,8 @@ class House:
         transports = find_transports()
         kinds = {name: transport.settings for name, transport in transports.items()}
         flags = {"web": "127.0.0.1:0", "https": "127.0.0.1:0", "tls": "127.0.0.1:0"}
-        self._server = Server.open(reactor, directory, load_config(None, flags, kinds), transports)
+        lock = DataLock.acquire(directory)
+        self._server = Server.open(reactor, directory, lock, load_config(None, flags, kinds), transports)
         self.parts: Parts = self._server._parts
 
     async def begin(self) -> None:

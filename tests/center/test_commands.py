@@ -18,6 +18,11 @@ from iotcenter.wire.messages import MAX_COMMANDS, Result, ResultState
 from tests.center.support import CenterTestCase, TestLink
 
 
+def nested(depth: int) -> list[Any]:
+    """A list in a list, and so on."""
+    return [nested(depth - 1)] if depth else []
+
+
 class CommandsTests(CenterTestCase):
     """From the one who sends to the device and back."""
 
@@ -257,7 +262,7 @@ class CommandsTests(CenterTestCase):
     async def test_results_are_bounded(self) -> None:
         """A result that is too long, or is no JSON, fails the command in words."""
         link, attachment = self.join()
-        for result, words in (("x" * 70_000, "70002 bytes"), ({(1, 2): 3}, "JSON")):
+        for result, words in (("x" * 70_000, "70002 bytes"), ({(1, 2): 3}, "JSON"), (nested(400), "nested")):
             _, message = await self.sent(link)
             attachment.received(Result(message.id, ResultState.DONE, result))
             command = await self.center.commands.get(message.id)

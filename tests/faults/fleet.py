@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
+from iotcenter.storage.store import FILE
 from tests.daemons import AgentProcess, ServerProcess
 from tests.faults.books import Stored, stored
 from tests.faults.journal import FOLDER, Journal
@@ -63,6 +66,26 @@ class Fleet:
         for member in self.members:
             await member.agent.kill()
         await self.server.kill()
+
+    async def a_moment(self, chance: random.Random) -> None:
+        """Let a random time pass, in which anything may be under way."""
+        await deferLater(self._reactor, chance.uniform(0.2, 1.5))
+
+    async def a_promise(self) -> None:
+        """Done in the very moment in which a device is promised something: a promise that was made too early is broken
+        by a death at this moment."""
+        before = self._promises()
+        await until(self._reactor, lambda: self._promises() > before, "nothing is acknowledged", every=0.0)
+
+    async def a_commit(self) -> None:
+        """Done in the very moment in which the server writes to its disk: what it stores and has no time to acknowledge
+        comes again."""
+        log = self.server.directory / f"{FILE}-wal"
+        before = log.stat().st_mtime_ns
+        await until(self._reactor, lambda: log.stat().st_mtime_ns != before, "nothing is stored", every=0.0)
+
+    def _promises(self) -> int:
+        return sum(len(member.journal.promised()) for member in self.members)
 
     async def online(self) -> dict[str, dict[str, Any]]:
         """The devices, as soon as all of them are there."""

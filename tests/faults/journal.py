@@ -18,29 +18,58 @@ LOST = "lost"
 """The line that stands between the acknowledgements of two links."""
 
 
+class Tail:
+    """The lines of a file that grows, each of them once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def lines(self) -> list[str]:
+        """Those that came since the last time."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            whole, end, _ = file.read().rpartition(b"\n")
+        self._read += len(whole) + len(end)
+        return whole.decode("ascii").splitlines()
+
+
 class Journal:
-    """What the test reads in a device's books."""
+    """What a test reads in a device's books."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._made = Tail(folder / "made")
+        self._events = Tail(folder / "events")
+        self._numbers: list[int] = []
+        self._promised: set[Key] = set()
+        self._losses = 0
 
     def numbers(self) -> list[int]:
         """All numbers that were made, in order."""
-        return [int(line) for line in self._lines("made")]
+        self._numbers += map(int, self._made.lines())
+        return self._numbers
 
     def promised(self) -> set[Key]:
         """All readings that were acknowledged."""
-        acks = (map(int, line.split()) for line in self._lines("events") if line != LOST)
-        return {(boot, number) for boot, first, count in acks for number in range(first, first + count)}
+        self._look()
+        return self._promised
 
     def losses(self) -> int:
         """How often the link was lost."""
-        return self._lines("events").count(LOST)
+        self._look()
+        return self._losses
 
-    def _lines(self, name: str) -> list[str]:
-        file = self.folder / name
-        return file.read_text("ascii").splitlines() if file.exists() else []
+    def _look(self) -> None:
+        for line in self._events.lines():
+            if line == LOST:
+                self._losses += 1
+            else:
+                boot, first, count = map(int, line.split())
+                self._promised |= {(boot, number) for number in range(first, first + count)}
 
 
 class JournalWriter:

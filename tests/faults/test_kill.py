@@ -10,7 +10,7 @@ from signal import SIGCONT, SIGSTOP
 from tempfile import mkdtemp
 from typing import Any
 
-from twisted.internet.task import deferLater
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
 from tests.faults.books import spooled
@@ -46,10 +46,6 @@ class KillTestCase(TestCase):
         self.random = random.Random(self.seed)
         await self.fleet.start()
 
-    async def a_moment(self) -> None:
-        """Let a random time pass, in which anything may be under way."""
-        await deferLater(self.reactor, self.random.uniform(0.2, 1.5))
-
     async def assert_holds(self, needed: dict[str, set[int]]) -> None:
         """All that is ``needed`` gets there, and nothing twice; the server's account says the same."""
         found = await self.fleet.holds(needed)
@@ -69,8 +65,9 @@ class ServerTests(KillTestCase):
     async def test_killed(self) -> None:
         """What was acknowledged is on disk at the moment of death; all that was made is there in the end, once."""
         serving = []
-        for _ in range(ROUNDS):
-            await self.a_moment()
+        for moment in (self.fleet.a_promise, self.fleet.a_commit, lambda: succeed(None)):
+            await self.fleet.a_moment(self.random)
+            await moment()
             found = await self.fleet.kill_server()
             self.assertTrue(all(member.journal.promised() for member in self.fleet.members))
             self.assertEqual(self.fleet.broken_promises(found), [], self.seed)
@@ -114,6 +111,6 @@ class DeviceTests(KillTestCase):
     async def kill_at_work(self) -> set[int]:
         """The device dies while it hands readings in."""
         [member] = self.fleet.members
-        await self.a_moment()
+        await self.fleet.a_moment(self.random)
         await member.agent.kill()
         return set(spooled(member.directory).values())

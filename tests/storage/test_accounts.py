@@ -40,13 +40,14 @@ class UserTests(AccountsCase):
         await self.assertFailure(self.accounts.add_user(msgspec.structs.replace(BOB, name="ada")), NameTaken)
 
     async def test_changes(self) -> None:
-        """Password, role and time zone can be changed."""
+        """Password and role can be changed; a new password ends the sessions."""
         await self.accounts.add_user(ADA)
         await self.accounts.add_user(BOB)
+        await self.accounts.add_session(DIGEST, "bob", NOW, NOW + 60)
         await self.accounts.set_password("bob", "$new")
+        self.assertIsNone(await self.accounts.session(DIGEST))
         await self.accounts.set_role("bob", Role.OPERATOR)
-        await self.accounts.set_time_zone("bob", "Asia/Tokyo")
-        self.assertEqual(await self.accounts.user("bob"), UserRow("bob", Role.OPERATOR, "$new", NOW + 1, "Asia/Tokyo"))
+        self.assertEqual(await self.accounts.user("bob"), UserRow("bob", Role.OPERATOR, "$new", NOW + 1))
 
     async def test_last_admin(self) -> None:
         """The last administrator can be neither removed nor demoted; one of two can."""
@@ -62,7 +63,6 @@ class UserTests(AccountsCase):
         """Nothing can be changed of a user that there is not."""
         changes: list[Deferred[Any]] = [
             self.accounts.set_password("eve", ""),
-            self.accounts.set_time_zone("eve", "UTC"),
             self.accounts.set_role("eve", Role.ADMIN),
             self.accounts.set_role("eve", Role.VIEWER),
             self.accounts.remove_user("eve"),

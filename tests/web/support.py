@@ -101,7 +101,7 @@ class WebTestCase(TestCase):
         await self.center.load()
         self.center.start()
         self.parts = self.make_parts()
-        self.site = make_site(self.parts, self.door)
+        self.site = make_site(self.parts, self.door, all_handlers(self.parts))
         self.port = self.listen(self.site)
         self.wires: list[Wire] = []
 
