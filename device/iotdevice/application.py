@@ -87,8 +87,9 @@ class Application:
 
     def _take_report(self, series: Series, value: object) -> None:
         try:
+            reading = value_of(value)
             self._declare(series)
-            self._outbox.add(series.name, value_of(value))
+            self._outbox.add(series.name, reading)
         except BadValue as error:
             self._trouble.failed(f"{series.name!r} is {error}")
         except DeclarationError as error:

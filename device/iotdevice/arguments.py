@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from msgspec import UNSET, ValidationError, convert, structs, to_builtins
+from msgspec import UNSET, ValidationError, msgpack, structs
 
 from iotcenter.model import Argument, ArgumentType, CommandOffer
 from iotcenter.wire.arguments import ArgumentsError, check_arguments
@@ -102,8 +102,8 @@ def valid(noun: Any, name: str) -> Any:
     """``noun`` itself, if it keeps the model's limits, which Python does not look at. Raises ``DeclarationError`` if
     not."""
     try:
-        return convert(to_builtins(noun), type(noun))
-    except ValidationError as error:
+        return msgpack.decode(msgpack.encode(noun), type=type(noun))
+    except (ValidationError, TypeError, ValueError, OverflowError) as error:
         raise DeclarationError(f"{name}: {error}") from None
 
 

@@ -14,7 +14,7 @@ from iotcenter.wire.messages import MAX_COMMANDS, Command, Result, ResultState
 from iotdevice.app import App, CommandError, CommandFunction
 from iotdevice.channel import Channel
 from iotdevice.devicelog import DeviceLog
-from iotdevice.errors import MAX_TEXT, describe
+from iotdevice.errors import describe, file_of, printable
 from iotdevice.spool import Spool, SpoolError
 from iotdevice.values import BadValue, result_of
 from iotdevice.workers import Runs, call
@@ -99,14 +99,16 @@ class Commands:
         await self._on_disk("answer", command.id, msgspec.msgpack.encode(result))
 
     async def _result(self, command: Command) -> Result:
-        """What becomes of ``command``; whatever its function does, this is an answer."""
+        """What becomes of ``command``: an answer, whatever happens."""
         try:
             offered = self._offered(command.name)
             arguments = offered.signature.bind(command.args)
-            return Result(
-                command.id, ResultState.DONE, result_of(await call(self._threads, offered.function, **arguments))
-            )
         except (CommandError, ArgumentsError) as error:
+            return _failed(command.id, str(error))
+        try:
+            returned = await call(self._threads, offered.function, **arguments)
+            return Result(command.id, ResultState.DONE, result_of(returned))
+        except CommandError as error:
             return _failed(command.id, str(error))
         except BadValue as error:
             return self._fault(command, f"it returned {error}")
@@ -115,7 +117,7 @@ class Commands:
         except BaseException as error:
             if self._stopped and isinstance(error, CancelledError):
                 raise
-            return self._fault(command, describe(error))
+            return self._fault(command, describe(error, file_of(offered.function)))
 
     def _offered(self, name: str) -> CommandFunction:
         if self._app is None:
@@ -141,7 +143,7 @@ class Commands:
 
 
 def _failed(id: int, error: str) -> Result:
-    return Result(id, ResultState.FAILED, error=error[:MAX_TEXT])
+    return Result(id, ResultState.FAILED, error=printable(error))
 
 
 def _remembered(id: int, answer: bytes | None) -> Result:

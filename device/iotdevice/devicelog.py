@@ -12,6 +12,7 @@ from iotcenter.model import LogLevel, LogLine
 from iotcenter.wire.messages import Log
 from iotdevice.channel import Channel
 from iotdevice.clock import Clock
+from iotdevice.errors import printable
 from iotdevice.timers import Timers
 
 KEPT = 500
@@ -19,6 +20,10 @@ KEPT = 500
 
 AT_ONCE = 100
 """How many lines one message carries at most (``iotcenter.wire.messages.Log``)."""
+
+MAX_SIZE = 32_000
+"""How many characters of lines make a message full: in the widest of letters, and with a last line of the longest, some
+150 kB, where a server takes 256 KiB."""
 
 PAUSE = 1.0
 """Seconds between two messages, so that an application that logs without a pause does not take the link for itself."""
@@ -54,7 +59,7 @@ class DeviceLog:
 
     def say(self, text: str, level: LogLevel = LogLevel.INFO) -> None:
         """Log a line, here and to the server."""
-        text = text.encode(errors="replace").decode()[:MAX_LINE]
+        text = printable(text, MAX_LINE)
         self._here.emit(_GRADES[level], "{text}", text=text)
         self._dropped += len(self._lines) == KEPT
         self._lines.append(_Line(self._clock.now(), level, text))
@@ -77,8 +82,7 @@ class DeviceLog:
     def _send(self) -> None:
         if self._channel is None or not self._lines or self._timers.pending(self._send) or not self._channel.writable:
             return
-        taken = [self._lines.popleft() for _ in range(min(AT_ONCE, len(self._lines)))]
-        lines = [LogLine(self._clock.stamp(at), level, text) for at, level, text in taken]
+        lines = [LogLine(self._clock.stamp(at), level, text) for at, level, text in self._take()]
         if self._dropped:
             lines[0] = LogLine(
                 lines[0].time,
@@ -88,3 +92,12 @@ class DeviceLog:
             self._dropped = 0
         self._channel.send(Log(tuple(lines)))
         self._timers.after(PAUSE, self._send)
+
+    def _take(self) -> list[_Line]:
+        """The lines of the next message, oldest first."""
+        taken: list[_Line] = []
+        size = 0
+        while self._lines and len(taken) < AT_ONCE and size < MAX_SIZE:
+            taken.append(self._lines.popleft())
+            size += len(taken[-1].text)
+        return taken

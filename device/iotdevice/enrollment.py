@@ -50,6 +50,9 @@ GOODBYE_WITHIN = 1.0
 MAX_ANSWER = 64 * 1024
 """The longest frame that is taken from a server: its answer has some 2 kB."""
 
+UDP_KEY = "udp.key"
+"""Where the device's key for UDP is kept, in hexadecimal digits, for programs that speak it."""
+
 STARTER = """\
 # The settings of this device's agent, which reads them when it starts.
 
@@ -120,8 +123,9 @@ def _write(directory: Path, server: Address, credentials: Credentials, udp_key: 
     file = directory / config.FILE
     text = file.read_text("utf-8", "surrogateescape") if file.exists() else STARTER
     write_atomically(file, with_server(text, server).encode("utf-8", "surrogateescape"), 0o644)
+    (directory / UDP_KEY).unlink(missing_ok=True)
     if udp_key:
-        write_atomically(directory / "udp.key", udp_key.hex().encode(), 0o600)
+        write_atomically(directory / UDP_KEY, udp_key.hex().encode(), 0o600)
     save_credentials(directory, credentials)
 
 

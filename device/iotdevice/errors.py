@@ -17,7 +17,12 @@ def describe(error: BaseException, file: str | None = None) -> str:
     line 12)``."""
     text = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
     place = f" ({_place(error, file)})" if _place(error, file) else ""
-    return text.encode(errors="replace").decode()[: MAX_TEXT - len(place)] + place
+    return printable(text, MAX_TEXT - len(place)) + printable(place)
+
+
+def printable(text: str, most: int = MAX_TEXT) -> str:
+    """``text`` as a message can carry it: at most so long, and Unicode, which names of files need not be."""
+    return text[:most].encode(errors="replace").decode()
 
 
 def file_of(function: Callable[..., Any]) -> str | None:

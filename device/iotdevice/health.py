@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from iotcenter.model import AppState
+from iotdevice.errors import printable
 
 GRAVITY = (AppState.RUNNING, AppState.FAILED, AppState.HUNG, AppState.MISSING)
 """The states, from good to bad: the application is as well as the worst of its parts."""
@@ -28,7 +29,7 @@ class Health:
     @property
     def detail(self) -> str:
         """What is wrong, in words."""
-        return "; ".join(text for _, text in self._parts.values())[:MAX_DETAIL]
+        return printable("; ".join(text for _, text in self._parts.values()), MAX_DETAIL)
 
     def ails(self, part: str, state: AppState, text: str) -> None:
         """``part`` is in a bad state."""

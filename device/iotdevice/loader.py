@@ -104,6 +104,8 @@ class Loader:
             self._fails(fault.state, str(fault))
         except CancelledError:
             self._timers.within(0.0, self._try)
+        except Exception as error:
+            self._fails(AppState.FAILED, describe(error))
         else:
             self._timers.clear()
             self._take(app)

@@ -198,7 +198,7 @@ class Spool:
             self.close()
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
                 self._set_aside(f"is damaged ({error})")
-            raise SpoolError(str(error)) from None
+            raise SpoolError(str(getattr(error, "strerror", error))) from None
         except _Unusable as fault:
             self.close()
             self._set_aside(str(fault))

@@ -97,8 +97,11 @@ class Commands:
 
     async def recent(self, device: str, limit: int = 50) -> tuple[Command, ...]:
         """The last commands of a device, newest first. Raises ``UnknownDevice``."""
-        kept = await self._records.recent(self._devices.named(device), limit)
-        return tuple(pending.command if (pending := self._pending.get(one.id)) else one for one in kept)
+        known = self._devices.named(device)
+        # Noted before the read: what ends meanwhile is on disk only after it, and shows its end all the same.
+        pending = {one.command.id: one for one in self._pending.all_of(known)}
+        kept = await self._records.recent(known, limit)
+        return tuple(pending[one.id].command if one.id in pending else one for one in kept)
 
     async def cancel(self, id: int, actor: str) -> Command:
         """Take back a command that was not sent yet; one that was stays as it is. Raises ``UnknownCommand``."""

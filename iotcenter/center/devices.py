@@ -8,6 +8,7 @@ from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.subscribers import Clock, DeviceEvent, RemovedEvent, Subscribers
 from iotcenter.identity.accounts import Accounts
+from iotcenter.identity.enrollment import require_device_name
 from iotcenter.model import Device, DeviceId
 from iotcenter.storage.devices import DeviceRow
 from iotcenter.storage.store import Store
@@ -75,6 +76,7 @@ class Devices:
         """Call a device something else; its links, readings and certificate stay. Raises ``UnknownDevice`` and
         ``NameTaken``."""
         known = self.named(name)
+        require_device_name(new)
         await self._store.devices.rename(known.id, new)
         del self._by_name[known.name]
         known.name = new

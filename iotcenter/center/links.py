@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from iotcenter import __version__
 from iotcenter.center.devices import Devices
+from iotcenter.center.keeper import Keeper
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.subscribers import Clock, PresenceEvent, Subscribers
 from iotcenter.interfaces import Link, Refused
+from iotcenter.logs import LogLimit
 from iotcenter.model import DeviceId, Message
 from iotcenter.storage.store import Store
 from iotcenter.wire.errors import WireError
@@ -72,6 +75,8 @@ class Links:
         self._subscribers = subscribers
         self._look: Any = None
         self._noted = clock.seconds()
+        self._keeper = Keeper(clock.seconds)
+        self._limit = LogLimit(clock.seconds, most=600)
 
     def start(self) -> None:
         """Begin to look who is late."""
@@ -97,7 +102,7 @@ class Links:
             old.link.close(CloseCode.REPLACED, "the device opened a newer link")
         link.send(Welcome(known.name, known.id, self.clock.seconds(), link.heartbeat, f"iotcenter/{__version__}"))
         self.offered(attachment, hello)
-        self.log.info(
+        self._say(
             "{name} is here, from {address} over {transport}",
             name=known.name,
             address=link.address,
@@ -116,11 +121,9 @@ class Links:
         known.app, known.app_detail, known.agent = hello.app, hello.app_detail, hello.agent
         if hello.lost > known.lost:
             known.lost = hello.lost
-            self._keep(self._store.readings.set_lost(known.id, hello.lost), "the count of lost readings")
+            self._keeper.keep((known.id, "lost"), lambda: self._store.readings.set_lost(known.id, known.lost))
         if before != (known.series, known.commands, known.app, known.app_detail, known.agent):
-            self._keep(
-                self._store.devices.offered(known.id, known.agent, known.series, known.commands), "what a device offers"
-            )
+            self._keeper.keep((known.id, "offer"), lambda: self._write_offer(known))
             self._devices.announce(known)
 
     def detach(self, attachment: DeviceLink, reason: str) -> None:
@@ -128,7 +131,7 @@ class Links:
         known = attachment.known
         known.attachment = None
         known.connected_since = None
-        self.log.info("{name} is gone: {reason}", name=known.name, reason=reason)
+        self._say("{name} is gone: {reason}", name=known.name, reason=reason)
         self._note(known)
         self._tell(known)
         self.parted(attachment)
@@ -148,12 +151,13 @@ class Links:
                 self._note(known)
 
     def _note(self, known: KnownDevice) -> None:
-        self._keep(
-            self._store.devices.seen(known.id, known.last_seen or known.created, known.address),
-            "when a device was seen",
-        )
+        seen = known.last_seen or known.created
+        self._keeper.keep((known.id, "seen"), lambda: self._store.devices.seen(known.id, seen, known.address))
 
-    def _keep(self, writing: Any, what: str) -> None:
-        writing.addErrback(
-            lambda failure: self.log.warn("Could not keep {what}: {why}", what=what, why=failure.getErrorMessage())
-        )
+    def _write_offer(self, known: KnownDevice) -> Deferred[None]:
+        return self._store.devices.offered(known.id, known.agent, known.series, known.commands)
+
+    def _say(self, text: str, **parts: Any) -> None:
+        """A line for the log, unless devices come and go so fast that it would be full of them."""
+        if self._limit.allow():
+            self.log.info(text, **parts)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from iotcenter.center.devices import Devices
 from iotcenter.center.subscribers import LogEvent, StoredLine, Subscribers
-from iotcenter.model import LogLevel
+from iotcenter.logs import LogLimit
+from iotcenter.model import DeviceId, LogLevel
 from iotcenter.storage.logs import StoredLine as Row
 from iotcenter.storage.store import Store
 from iotcenter.wire.messages import Log
@@ -17,6 +19,11 @@ from iotcenter.wire.messages import Log
 if TYPE_CHECKING:
     from iotcenter.center.links import DeviceLink
     from iotcenter.center.subscribers import Clock
+
+T = TypeVar("T")
+
+MAX_WAITING = 8
+"""The most messages of one device that wait for the disk: 3 MB, and the others' turn comes soon."""
 
 MAX_LINES = 1000
 """The most lines that one question gets: a page's worth many times over, and some 100 kB."""
@@ -32,11 +39,19 @@ class Logs:
         self._devices = devices
         self._subscribers = subscribers
         self._clock = clock
+        self._waiting: Counter[DeviceId] = Counter()
+        self._limit = LogLimit(clock.seconds)
 
     def received(self, attachment: DeviceLink, message: Log) -> None:
-        """A device sent lines."""
-        storing = self._store.logs.append(attachment.known.id, message.lines, self._clock.seconds())
-        storing.addCallbacks(lambda lines: self._stored(attachment.known.name, lines), self._failed)
+        """A device sent lines. Those of one that sends faster than the disk writes are dropped."""
+        known = attachment.known
+        if self._waiting[known.id] >= MAX_WAITING:
+            self._complain(f"{known.name} logs faster than can be kept; some of its lines are dropped")
+            return
+        self._waiting[known.id] += 1
+        storing = self._store.logs.append(known.id, message.lines, self._clock.seconds())
+        storing.addBoth(self._ended, known.id)
+        storing.addCallbacks(lambda lines: self._stored(known.name, lines), self._failed)
 
     async def recent(
         self, name: str, limit: int = 100, before: int | None = None, level: LogLevel = LogLevel.DEBUG
@@ -50,8 +65,18 @@ class Logs:
         for row in rows:
             self._subscribers.publish(LogEvent(name, _line(row)))
 
+    def _ended(self, result: T, device: DeviceId) -> T:
+        self._waiting[device] -= 1
+        if not self._waiting[device]:
+            del self._waiting[device]
+        return result
+
     def _failed(self, failure: Failure) -> None:
-        self.log.warn("Lines of a device's log could not be kept: {why}", why=failure.getErrorMessage())
+        self._complain(f"Lines of a device's log could not be kept: {failure.getErrorMessage()}")
+
+    def _complain(self, what: str) -> None:
+        if self._limit.allow():
+            self.log.warn("{what}", what=what)
 
 
 def _line(row: Row) -> StoredLine:

@@ -88,8 +88,11 @@ class PendingCommands:
 
     def of(self, known: KnownDevice) -> list[PendingCommand]:
         """Those of a device that have not ended, oldest first."""
-        pending = (self._pending[id] for id in sorted(self._pending))
-        return [one for one in pending if one.device is known and not one.command.state.final]
+        return [one for one in self.all_of(known) if not one.command.state.final]
+
+    def all_of(self, known: KnownDevice) -> list[PendingCommand]:
+        """Those of a device, oldest first: also those that have ended, and are not on disk yet."""
+        return [one for _, one in sorted(self._pending.items()) if one.device is known]
 
     def watch(self, known: KnownDevice, command: Command, args: Mapping[str, Any]) -> PendingCommand:
         """Take a command on. One that was received has its time from then, any other until it expires."""
@@ -100,7 +103,7 @@ class PendingCommands:
 
     def drop(self, known: KnownDevice) -> None:
         """Forget all of a device that is no more."""
-        for pending in [one for one in self._pending.values() if one.device is known]:
+        for pending in self.all_of(known):
             pending.end()
             del self._pending[pending.command.id]
 

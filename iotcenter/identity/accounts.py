@@ -140,8 +140,9 @@ class Accounts:
     async def _revoke(self, device: DeviceId, reason: str) -> None:
         # The tokens first: none that was given out before may bring the device back, not even one that seems to have
         # expired, lest a clock that is set back revives it.
+        name = (await self._store.devices.get(device)).name
         for enrollment in await self._store.enrollments.open(0):
-            if enrollment.device == device:
+            if enrollment.device == device or (enrollment.device is None and enrollment.name == name):
                 with suppress(NotFound):  # used at this very moment, which the next line makes undone
                     await self._store.enrollments.withdraw(enrollment.id)
         await self._store.devices.revoke(device)

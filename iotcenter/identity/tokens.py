@@ -24,6 +24,9 @@ SECRET = PREFIX + r"[A-Za-z0-9_-]{43}"
 COARSE = 300.0
 """Seconds by which the time of last use may lag behind, so that not each request writes."""
 
+NAME = r"[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9._@-])?"
+"""What a token may be called: one word or some, that fit into a path."""
+
 
 class ApiToken(Struct, frozen=True):
     """A program's way in, without its secret. One without ``expires`` lasts until it is removed."""
@@ -47,12 +50,12 @@ class ApiTokens:
     async def create(self, name: str, role: Role, expires: float | None = None) -> str:
         """The secret of a new token, which nobody can be told again. ``expires`` is a time; without it, it lasts."""
         now = self._seconds()
-        if not 1 <= len(name.strip()) <= 64 or not name.isprintable():
-            raise Unfit("name", "a token's name has 1 to 64 characters")
+        if re.fullmatch(NAME, name) is None:
+            raise Unfit("name", "a token's name has up to 64 letters, digits, blanks, . _ - and @, a letter first")
         if expires is not None and expires <= now:
             raise Unfit("expires", "that time is over already")
         secret = PREFIX + secrets.token_urlsafe(32)
-        await self._store.add_token(digest_of(secret), TokenRow(name.strip(), role, now, expires))
+        await self._store.add_token(digest_of(secret), TokenRow(name, role, now, expires))
         return secret
 
     async def find(self, secret: str) -> ApiToken | None:

@@ -93,7 +93,7 @@ def _invalid(error: msgspec.ValidationError) -> HTTPProblem:
     """msgspec's words, ``Expected `int` - at `$.limit` ``, as a problem of the field ``limit``."""
     words, _, place = str(error).partition(" - at `$")
     field = place.strip("`").lstrip(".")
-    words = next((said for pattern, said in _PATTERNS.items() if pattern in words), words.replace("`", ""))
+    words = next((said for pattern, said in _PATTERNS.items() if repr(pattern) in words), words.replace("`", ""))
     unknown = re.search(r"(?:unknown|required) field (\S+)", words)
     if not field and unknown is not None:
         field = unknown.group(1)

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import AppState, LogLevel
+from iotcenter.model import AppState, LogLevel, Reading
 from tests.browser.base import BrowserCase
 from tests.browser.devices import SERIES, MadeUpDevice, make_device
 
@@ -60,7 +60,7 @@ class LiveTests(BrowserCase):
             self.on_server(self.house.parts.center.devices.remove, "cellar", "anna")
             expect(page.locator("[data-key=cellar]")).to_have_count(0)
 
-        return self.visit(act)
+        return self.visit(act, errors=True)  # its sparklines may be on their way when it is removed
 
     async def test_the_first_device(self) -> None:
         """The empty dashboard leads to adding a device, and becomes cards when it is here."""
@@ -80,10 +80,9 @@ class LiveTests(BrowserCase):
 
         def act(page: Page) -> None:
             line = page.locator("[data-series=temperature] .spark-line")
-            for step in range(3):
-                self.on_server(
-                    self.device.report, {"temperature": 20.0 + step}, self.reactor.seconds() - 60 + 10 * step
-                )
+            then = self.reactor.seconds() - 60
+            past = [Reading("temperature", 20.0 + step, then + 10 * step) for step in range(3)]
+            self.on_server(self.device.remember, past)
             page.reload()
             expect(line).to_have_count(1)
             before = line.get_attribute("d")

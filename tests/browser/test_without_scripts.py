@@ -44,7 +44,7 @@ class WithoutScriptsTests(BrowserCase):
         def act(page: Page) -> None:
             page.get_by_role("link", name="Identify").click()
             page.get_by_label("Seconds").fill("100")
-            page.evaluate("document.querySelector('.command-form').noValidate = true")
+            page.evaluate("document.querySelector('[data-command]').noValidate = true")
             page.get_by_role("button", name="Identify").click()
             expect(page.get_by_text("Seconds must be at most 60 s")).to_be_visible()
             page.get_by_label("Seconds").fill("10")

@@ -9,7 +9,6 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
@@ -23,6 +22,7 @@ from iotcenter.wire.framing import FrameReader, frame
 from iotcenter.wire.messages import Ack, Close, Enroll, Enrolled, Hello, Ping, Pong, Renew, Report, Welcome
 from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
 from tests.device.authority import DAY, DEVICE, SmallAuthority, new_key, now
+from tests.device.support import the_reactor
 
 Answer = Callable[["Peer", Any], None]
 
@@ -113,7 +113,7 @@ class SmallCenter:
     def listen(self, port: int = 0) -> None:
         """Open the door."""
         factory = TLSMemoryBIOFactory(self, False, Factory.forProtocol(lambda: Peer(self)))
-        net: Any = reactor
+        net = the_reactor()
         self._port = net.listenTCP(port, factory, interface="127.0.0.1")
         self._number = self._port.getHost().port
 

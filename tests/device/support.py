@@ -24,6 +24,13 @@ START = 1_700_000_000.0
 """What the wall says when a test begins."""
 
 
+def the_reactor() -> Any:
+    """Twisted's reactor, which no module may import while it is loaded."""
+    from twisted.internet import reactor
+
+    return reactor
+
+
 class FakeChannel:
     """A link that keeps what it is given."""
 

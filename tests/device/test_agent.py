@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor
-
 from iotcenter.model import AppState, LogLevel
 from iotcenter.wire.messages import Busy, Close, Command, Hello, Log, Report, Result, ResultState
 from iotdevice import config
@@ -18,7 +16,7 @@ from iotdevice.credentials import load_credentials, save_credentials
 from iotdevice.lock import DataLock
 from iotdevice.version import AGENT
 from tests.device.server import SmallCenter
-from tests.device.support import ReactorCase
+from tests.device.support import ReactorCase, the_reactor
 
 COUNTING = """
 from iotdevice import App
@@ -72,7 +70,7 @@ class AgentTests(ReactorCase):
             credentials,
             self.directory / "app.py",
         )
-        net: Any = reactor
+        net = the_reactor()
         agent = Agent(home, net, Clock(net))
         agent.startService()
         self.addCleanup(lambda: agent.stopService() if agent.running else None)

@@ -123,12 +123,15 @@ class ApplicationTests(Case):
         self.app.report("no good", 1)
         self.app.report("door", [])
         self.app.report("door2", 1, unit="furlongs per fortnight")
+        self.app.report("door3", 1, label="\ud800")
         self.reactor.turn()
         said = "\n".join(self.bench.log.lines)
         self.assertIn("app.report: 'no good' cannot be a series' name", said)
         self.assertIn("app.report: 'door' is a list, which is no number", said)
         self.assertIn("app.report: 'door2' was declared wrongly: Expected `str` of length <= 16", said)
+        self.assertIn("app.report: 'door3' was declared wrongly", said)
         self.assertEqual(len(self.outbox.readings), 1)
+        self.assertEqual(len(self.application.series), 1)
 
     def test_too_many_series(self) -> None:
         """A loop over ever new names is stopped where a greeting would not fit."""

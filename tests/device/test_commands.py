@@ -157,6 +157,8 @@ class CommandTests(CommandCase):
         """CommandError says it in the application's own words."""
         self.returned = CommandError("the door is blocked")
         self.assertEqual(self.failed("answer", {}), "the door is blocked")
+        self.returned = CommandError("\ud800" + "x" * 5000)
+        self.assertEqual(self.failed("answer", {}, 2), "?" + "x" * 999)
         self.assertEqual(self.bench.log.lines, [])
 
     def test_exits(self) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL import SSL
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -28,7 +27,7 @@ from iotdevice.renewal import Renewal
 from iotdevice.tls import STRANGER, Handshakes, endpoint
 from tests.device.authority import DAY, SmallAuthority
 from tests.device.server import SmallCenter
-from tests.device.support import Bench, Case, ReactorCase, RecordingLog
+from tests.device.support import Bench, Case, ReactorCase, RecordingLog, the_reactor
 
 
 class PausesTests(Case):
@@ -160,7 +159,7 @@ class LinkTests(ReactorCase):
     """A link on real TLS."""
 
     def setUp(self) -> None:
-        self.net: Any = reactor
+        self.net = the_reactor()
         self.center = SmallCenter()
         self.center.listen()
         self.addCleanup(self.center.stop)
@@ -288,6 +287,8 @@ class LinkTests(ReactorCase):
         """An agent that stops says so."""
         connection = self.connect()
         await self.until(lambda: self.center.last(Hello))
+        self.center.peers[0].send(Ping())
+        await self.until(lambda: self.center.last(Pong))
         await connection.stop()
         close = await self.until(lambda: self.center.last(Close))
         self.assertEqual(close.code, CloseCode.STOPPING)

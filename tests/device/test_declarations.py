@@ -173,6 +173,9 @@ class ArgumentTests(Case):
         def long_label(on: Annotated[int, Limits(label="x" * 65)]) -> None:
             pass
 
+        def not_unicode(on: Annotated[int, Limits(label="\ud800")]) -> None:
+            pass
+
         for function, text in (
             (no_type, "no_type: argument 'on' needs an annotation, such as on: bool"),
             (odd_type, "odd_type: argument 'on' cannot be asked for"),
@@ -180,6 +183,7 @@ class ArgumentTests(Case):
             (outside, "outside: a default is outside its own limits: on: must be at most 3"),
             (wrong, "wrong: argument 'on': its default 'eco' is not of its type"),
             (long_label, "long_label: Expected `str` of length <= 64"),
+            (not_unicode, "not_unicode: 'utf-8' codec can't encode"),
         ):
             with self.assertRaises(DeclarationError) as error:
                 signature(function)

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
@@ -21,7 +20,7 @@ from iotdevice.enrollment import Enrollment, EnrollmentFailed, enroll, trusted_r
 from iotdevice.tls import Handshakes, UntrustedServer
 from tests.device.authority import DEVICE, SmallAuthority, new_key, now
 from tests.device.server import Peer, SmallCenter
-from tests.device.support import Case, ReactorCase
+from tests.device.support import Case, ReactorCase, the_reactor
 
 
 class EnrollmentTests(ReactorCase):
@@ -40,7 +39,7 @@ class EnrollmentTests(ReactorCase):
     async def refused(self, token: Token, wall: float | None = None) -> str:
         """Why the enrollment failed; it left nothing behind."""
         try:
-            await enroll(reactor, token, self.directory, now if wall is None else lambda: wall)
+            await enroll(the_reactor(), token, self.directory, now if wall is None else lambda: wall)
         except EnrollmentFailed as error:
             self.assertEqual(list(self.directory.iterdir()), [])
             return str(error)
@@ -48,7 +47,7 @@ class EnrollmentTests(ReactorCase):
 
     async def test_enroll(self) -> None:
         """The device makes its key, and gets its certificate, its root and its server's address."""
-        enrolled = await enroll(reactor, self.token(), self.directory)
+        enrolled = await enroll(the_reactor(), self.token(), self.directory)
         self.assertEqual((enrolled.name, enrolled.id), ("kitchen-pi", DEVICE))
         credentials = load_credentials(self.directory)
         assert credentials is not None
@@ -58,7 +57,7 @@ class EnrollmentTests(ReactorCase):
 
     async def test_key_stays(self) -> None:
         """The key is the device's alone: P-256, for its user's eyes only, and nothing of it was sent."""
-        await enroll(reactor, self.token(), self.directory)
+        await enroll(the_reactor(), self.token(), self.directory)
         credentials = load_credentials(self.directory)
         assert credentials is not None
         self.assertIsInstance(credentials.key.curve, ec.SECP256R1)
@@ -71,7 +70,7 @@ class EnrollmentTests(ReactorCase):
         """A device that is enrolled anew keeps its settings, but for the server."""
         text = '# mine\nserver = "old:1"\nallow_reboot = true\n[spool]\ndays = 3\n'
         (self.directory / "iotdevice.toml").write_text(text)
-        await enroll(reactor, self.token(), self.directory)
+        await enroll(the_reactor(), self.token(), self.directory)
         settings = load_settings(self.directory)
         self.assertEqual(settings.server, self.center.address)
         self.assertEqual((settings.allow_reboot, settings.spool.days), (True, 3.0))

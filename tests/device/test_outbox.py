@@ -300,7 +300,7 @@ class OutboxTests(Case):
         self.device.settle()
         self.assertEqual(len(self.device.on_disk()), 3)
         first, second = self.device.bench.log.lines
-        self.assertIn("The spool: unable to open database file. Readings wait in memory", first)
+        self.assertIn("The spool: No such file or directory. Readings wait in memory", first)
         self.assertIn("The spool works again", second)
 
     def test_lost(self) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from threading import Event
-from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import Clock
 
@@ -15,7 +13,7 @@ from iotdevice.devicelog import AT_ONCE, KEPT, PAUSE
 from iotdevice.greeter import AT_MOST_EVERY, SOON, Greeter
 from iotdevice.timers import Timers
 from iotdevice.workers import Workers
-from tests.device.support import Bench, Case, FakeChannel, ReactorCase
+from tests.device.support import Bench, Case, FakeChannel, ReactorCase, the_reactor
 
 
 class WorkersTests(ReactorCase):
@@ -23,7 +21,7 @@ class WorkersTests(ReactorCase):
 
     def workers(self, limit: int) -> Workers:
         """Some threads."""
-        net: Any = reactor
+        net = the_reactor()
         workers = Workers(net, "test", limit)
         self.addCleanup(lambda: Deferred.fromCoroutine(workers.stop(5.0)))
         return workers

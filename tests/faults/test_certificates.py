@@ -18,8 +18,8 @@ from iotcenter.wire.token import parse_token
 from iotdevice.credentials import Credentials, load_credentials
 from iotdevice.enrollment import enroll
 from tests.daemons import AgentProcess
+from tests.faults import ECHO_APP
 from tests.faults.links import join
-from tests.faults.test_half_open import APP
 from tests.processes import until
 from tests.transports.support import Client, Key, TLSTestCase, client_context
 
@@ -57,7 +57,7 @@ class CertificateTestCase(TLSTestCase):
 
     def start_agent(self) -> AgentProcess:
         """Start it."""
-        agent = AgentProcess(self.reactor, self.folder, APP)
+        agent = AgentProcess(self.reactor, self.folder, ECHO_APP)
         self.addCleanup(agent.kill)
         agent.start()
         return agent

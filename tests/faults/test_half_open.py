@@ -16,13 +16,11 @@ from iotcenter.transports.tls_connection import GOODBYE_WITHIN
 from iotcenter.wire.heartbeat import PATIENCE
 from iotcenter.wire.messages import Hello, Ping, Pong, Welcome
 from tests.daemons import AgentProcess, ServerProcess
-from tests.faults import network
+from tests.faults import ECHO_APP, network
 from tests.processes import Program, until
 from tests.transports.support import TLSTestCase, client_context
 
-APP = Path(__file__).parent / "echo_app.py"
-
-HEARTBEAT = 1.0
+HEARTBEAT = 1.5
 DETECTED_WITHIN = HEARTBEAT * PATIENCE * 1.5
 """Seconds from the cut until it shows: half as much again as the heartbeat needs."""
 
@@ -63,7 +61,7 @@ class CutTests(TestCase):
         token, directory = await self.server.token("far-away"), self.folder / "device"
         enrolling = Program(self.reactor, [*self.road.on_device, *IOTDEVICE, "enroll", token, f"--data={directory}"])
         self.assertEqual(await enrolling.outcome(), 0, enrolling.said)
-        agent = AgentProcess(self.reactor, directory, APP, within=self.road.on_device)
+        agent = AgentProcess(self.reactor, directory, ECHO_APP, within=self.road.on_device)
         self.addCleanup(agent.kill)
         agent.start()
         await self.becomes("online")

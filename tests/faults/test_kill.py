@@ -18,6 +18,7 @@ from tests.faults.fleet import Fleet
 from tests.processes import until
 
 ROUNDS = 3
+"""How often a device is killed while its server is away, and again while it is there."""
 
 SERVING_WITHIN = 10.0
 """Seconds from the start of a killed server until everybody is let in. Alone on two cores it takes less than one; here
@@ -65,7 +66,7 @@ class ServerTests(KillTestCase):
     async def test_killed(self) -> None:
         """What was acknowledged is on disk at the moment of death; all that was made is there in the end, once."""
         serving = []
-        for moment in (self.fleet.a_promise, self.fleet.a_commit, lambda: succeed(None)):
+        for moment in (self.fleet.a_commit, self.fleet.a_promise, self.fleet.a_commit, lambda: succeed(None)):
             await self.fleet.a_moment(self.random)
             await moment()
             found = await self.fleet.kill_server()

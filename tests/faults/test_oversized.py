@@ -12,16 +12,23 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from twisted.internet import task
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from iotcenter.model import Reading
 from iotcenter.transports.conversations import DEVICE_FRAME
 from iotcenter.transports.tls_connection import FIRST_FRAME
 from iotcenter.web.body import MAX_BODY
 from iotcenter.wire.framing import frame
-from iotcenter.wire.messages import Close, CloseCode, Hello
+from iotcenter.wire.messages import Close, CloseCode, Hello, Log, Report
+from iotdevice.clock import Clock
+from iotdevice.devicelog import KEPT, MAX_LINE, PAUSE, DeviceLog
+from iotdevice.values import MAX_TEXT
+from iotdevice.window import READINGS
 from tests.daemons import ServerProcess
+from tests.device.support import FakeChannel
 from tests.faults.links import connect, device_context, join
 from tests.faults.surroundings import Surroundings
 from tests.processes import resident
@@ -36,6 +43,9 @@ FLOOD = 4 * 1024 * 1024
 
 PIECE = 32 * 1024
 """How much TLS hands on at a time."""
+
+WIDEST = "\N{GRINNING FACE}"
+"""A letter that takes four bytes, which is the most."""
 
 NESTED = b"[" * 30_000
 
@@ -122,6 +132,26 @@ class BufferTests(SynchronousTestCase):
                 most = max(most, connection.reader.buffered)
             self.assertLessEqual(most, PER_LINK + 4)
             self.assertTrue(transport.disconnecting)
+
+
+class AgentTests(SynchronousTestCase):
+    """What our own agent says at most."""
+
+    def test_reports(self) -> None:
+        """The largest report fits: as many readings as one has, of the longest texts in the widest letters."""
+        readings = (Reading("s" * 64, WIDEST * MAX_TEXT, 1.7e9),) * READINGS
+        self.assertLess(len(frame(Report(2**32 - 1, 2**32 - 1, readings, 1.7e9))), DEVICE_FRAME)
+
+    def test_logs(self) -> None:
+        """So do the lines of an application that logs more than anybody reads."""
+        steady, channel = task.Clock(), FakeChannel()
+        log = DeviceLog(Clock(steady))
+        for _ in range(KEPT):
+            log.say(WIDEST * MAX_LINE)
+        log.connected(channel)
+        steady.pump([PAUSE] * KEPT)
+        self.assertEqual(sum(len(message.lines) for message in channel.of(Log)), KEPT)
+        self.assertLess(max(len(frame(message)) for message in channel.of(Log)), DEVICE_FRAME)
 
 
 class HTTPTests(OversizedTestCase):

@@ -11,8 +11,8 @@ from twisted.trial.unittest import TestCase
 
 from iotcenter.wire.messages import Close, CloseCode, Hello
 from tests.daemons import AgentProcess, ServerProcess
+from tests.faults import ECHO_APP
 from tests.faults.links import connect, device_context, join
-from tests.faults.test_half_open import APP
 from tests.processes import until
 
 CLOSED_WITHIN = 0.1
@@ -55,13 +55,15 @@ class RevocationTests(TestCase):
             again = await connect(self.reactor, self.server.tls, context)
             closing = again.next(Close)
             again.send(Hello(boot=1))
-            self.assertIn("revoked", (await closing).reason)
+            close = await closing
+            self.assertEqual(close.code, CloseCode.REVOKED)
+            self.assertIn("revoked", close.reason)
             await again.lost
         self.assertIn("refused: the device was revoked", self.log())
 
     async def test_agent_says_why(self) -> None:
         """The agent tells its owner in words, and what to do; started again, it is refused and says it again."""
-        agent = AgentProcess(self.reactor, self.folder / "agent", APP)
+        agent = AgentProcess(self.reactor, self.folder / "agent", ECHO_APP)
         self.addCleanup(agent.kill)
         agent.start()
         await until(self.reactor, self.online, "the agent did not come")

@@ -31,7 +31,7 @@ from iotcenter.web.assets import Assets
 from iotcenter.web.doors import Door
 from iotcenter.web.parts import Parts, Ports
 from iotcenter.web.principal import cookie_name
-from iotcenter.web.site import BoundedSite, make_site
+from iotcenter.web.site import BoundedSite, all_handlers, make_site
 from iotcenter.web.streams import Streams
 from iotcenter.wire.messages import Hello, Report
 from tests.web.wire import Answer, Wire, parse

@@ -30,10 +30,11 @@ class EventTests(WebTestCase):
         await self.report(attachment, Reading("temperature", 21.5, self.reactor.seconds()))
         attachment.received(Log((LogLine(0.0, LogLevel.INFO, "line\r\ndata: x"),)))
         await self.center.commands.send("kitchen-pi", "reboot", {}, "ann")
+        await wire.until(b"event: readings")
         await self.center.devices.rename("kitchen-pi", "attic", "ann")
         attachment.detached("gone")
         await self.center.devices.remove("attic", "ann")
-        await wire.until(b"event: readings")
+        await wire.until(b"event: removed")
         body = dechunk(bytes(wire.received).partition(b"\r\n\r\n")[2]).decode()
         events = [event.split("\n") for event in body.split("\n\n") if event.startswith("event: ")]
         told = {name.removeprefix("event: "): msgspec.json.decode(data.removeprefix("data: ")) for name, data in events}

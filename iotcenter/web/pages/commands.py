@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from twisted.web.server import Request
 
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand
@@ -23,7 +23,7 @@ from iotcenter.wire.arguments import ArgumentsError
 class CommandQuery(Struct, frozen=True):
     """``again`` is the number of a command whose arguments the form begins with."""
 
-    again: int | None = None
+    again: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class CommandPages:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from twisted.web.server import Request
 
 from iotcenter.center.subscribers import StoredLine
@@ -43,7 +44,7 @@ class DeviceQuery(Struct, frozen=True):
 
     level: str = LogLevel.DEBUG
     text: str = ""
-    before: int | None = None
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class DevicePages:

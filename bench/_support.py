@@ -1,0 +1,46 @@
+"""What the benchmarks share: how they run, and how they show what they found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+TICK = os.sysconf("SC_CLK_TCK")
+"""How many of the kernel's units of processor time make a second."""
+
+
+def run(main: Callable[[Any], Awaitable[None]]) -> None:
+    """Run ``main`` with a reactor, to its end."""
+
+    async def bench(reactor: Any) -> None:
+        await main(reactor)
+
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(bench(reactor)))
+    except SystemExit as end:  # which is how it returns
+        if end.code:
+            raise
+
+
+def show(rows: Sequence[tuple[str, str, str]]) -> None:
+    """Print a table: what was measured, what was found, what is the goal."""
+    titled = [("measured", "found", "goal"), *rows]
+    widths = [max(len(row[column]) for row in titled) for column in range(3)]
+    for row in titled:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def verdict(found: float, goal: float, unit: str) -> tuple[str, str]:
+    """Two cells: what was found, and the goal with whether it was met. Less is better."""
+    return f"{found:.1f} {unit}", f"at most {goal:g} {unit}{'' if found <= goal else ': MISSED'}"
+
+
+def cpu_seconds(pid: int) -> float:
+    """How much processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK

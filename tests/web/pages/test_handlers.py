@@ -1,0 +1,210 @@
+"""The pages as the server answers them: statuses, redirects, who sees what. ``tests/browser`` has the browsers."""
+
+from __future__ import annotations
+
+import re
+
+from iotcenter.model import LogLevel, LogLine, Reading, Role
+from iotcenter.wire.messages import Log
+from tests.web.support import NOBODY, PASSWORD, WebTestCase
+from tests.web.wire import Answer
+
+
+def text(answer: Answer) -> str:
+    """The page."""
+    return answer.body.decode()
+
+
+class PageTests(WebTestCase):
+    """Pages that show something."""
+
+    async def test_values_are_there_without_scripts(self) -> None:
+        """The dashboard, the list and the device's page have values with units, and times that machines can read."""
+        _, attachment = await self.device()
+        await self.report(attachment, Reading("temperature", 21.625, self.reactor.seconds()), Reading("door", "open"))
+        viewer = await self.user(Role.VIEWER)
+        for path in ("/", "/devices", "/devices/kitchen-pi"):
+            page = text(await self.ask("GET", path, viewer))
+            self.assertIn('<span class="number">21.6</span><span class="unit">°C</span>', page)
+            self.assertIn('<span class="number">open</span>', page)
+            self.assertRegex(page, r'<time datetime="20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00" title="\d+ \w+ 20\d\d, ')
+
+    async def test_settings_are_for_admins(self) -> None:
+        """What somebody may not do they are not offered."""
+        await self.device()
+        offers = {
+            role: text(await self.ask("GET", "/devices/kitchen-pi", await self.user(role)))
+            for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
+        }
+        self.assertEqual(["/commands/identify" in page for page in offers.values()], [False, True, True])
+        self.assertEqual(["/remove" in page for page in offers.values()], [False, False, True])
+        self.assertEqual(['href="/add-device"' in page for page in offers.values()], [False, False, True])
+
+    async def test_queries_that_make_no_sense(self) -> None:
+        """Any address shows a page: what means nothing is ignored, or said to be wrong; it is no error of ours."""
+        await self.device()
+        viewer = await self.user(Role.VIEWER)
+        cases = {
+            "/devices?state=up&sort=size&page=7": 200,
+            "/devices?page=many": 422,
+            "/devices?q=%3Cb%3E": 200,
+            "/devices/kitchen-pi?level=loud&text=x": 200,
+            "/devices/kitchen-pi?before=x": 422,
+            "/devices/kitchen-pie": 404,
+            "/devices/%3Cb%3E": 404,
+        }
+        for path, status in cases.items():
+            self.assertEqual((await self.ask("GET", path, viewer)).status, status, path)
+
+    async def test_the_log(self) -> None:
+        """The log is filtered by level and text, and goes on to older lines."""
+        _, attachment = await self.device()
+        lines = tuple(LogLine(0.0, LogLevel.INFO, f"line {place:03}") for place in range(100))
+        for _ in range(2):
+            attachment.received(Log(lines))
+        attachment.received(Log((LogLine(0.0, LogLevel.ERROR, "the bus is gone"),)))
+        await self.store.devices.all()
+        await self.store.devices.seen(attachment.known.id, self.reactor.seconds(), "192.0.2.7")
+        viewer = await self.user(Role.VIEWER)
+        newest = text(await self.ask("GET", "/devices/kitchen-pi", viewer))
+        self.assertEqual(newest.count('class="log-line"'), 100)
+        older = re.search(r"before=(\d+)", newest)
+        assert older is not None
+        page = text(await self.ask("GET", f"/devices/kitchen-pi?before={older[1]}", viewer))
+        self.assertEqual(page.count('class="log-line"'), 100)
+        for query in ("level=error", "text=BUS"):
+            page = text(await self.ask("GET", f"/devices/kitchen-pi?{query}", viewer))
+            self.assertEqual(page.count('class="log-line"'), 1)
+
+    async def test_about(self) -> None:
+        """The server tells of its certificates, as browsers show them."""
+        page = text(await self.ask("GET", "/about", await self.user(Role.VIEWER)))
+        self.assertEqual(len(re.findall(r"<code>(?:[0-9A-F]{2}:){31}[0-9A-F]{2}</code>", page)), 2)
+
+
+class ChangeTests(WebTestCase):
+    """Forms that change something."""
+
+    async def test_renaming(self) -> None:
+        """A device is renamed, unless the name is unfit or taken; then nothing changes."""
+        await self.device()
+        await self.device("attic")
+        admin = await self.user(Role.ADMIN)
+        for name, status in (
+            ("Attic!", 422),
+            ("attic", 422),
+            ("", 422),
+            ("-", 422),
+            ("kitchen-pi", 303),
+            ("loft", 303),
+        ):
+            answer = await self.ask("POST", "/devices/kitchen-pi/rename", admin, form={"name": name})
+            self.assertEqual(answer.status, status, name)
+        self.assertEqual([device.name for device in self.center.devices.all()], ["attic", "loft"])
+
+    async def test_removing(self) -> None:
+        """A device is removed only where its name was typed, and revoked only where that was ticked."""
+        await self.device()
+        admin = await self.user(Role.ADMIN)
+        for action, form in (("remove", {"confirm": "kitchen"}), ("remove", {}), ("revoke", {})):
+            answer = await self.ask("POST", f"/devices/kitchen-pi/{action}", admin, form=form)
+            self.assertEqual(answer.status, 422)
+        self.assertFalse(self.center.devices.get("kitchen-pi").revoked)
+        await self.ask("POST", "/devices/kitchen-pi/revoke", admin, form={"sure": "yes"})
+        self.assertTrue(self.center.devices.get("kitchen-pi").revoked)
+        answer = await self.ask("POST", "/devices/kitchen-pi/remove", admin, form={"confirm": "kitchen-pi"})
+        self.assertEqual((answer.status, answer.header("location")), (303, "/devices"))
+        self.assertEqual(self.center.devices.all(), ())
+
+    async def test_a_command(self) -> None:
+        """A command is sent once its arguments fit, and leads to where it is listed."""
+        link, _ = await self.device()
+        operator = await self.user(Role.OPERATOR)
+        path = "/devices/kitchen-pi/commands/identify"
+        answer = await self.ask("POST", path, operator, form={"arg-seconds": "99"})
+        self.assertEqual(answer.status, 422)
+        self.assertIn("must be at most 60", text(answer))
+        answer = await self.ask("POST", path, operator, form={"arg-seconds": "9"})
+        self.assertEqual((answer.status, answer.header("location")), (303, "/devices/kitchen-pi#command-1"))
+        self.assertEqual(len(link.sent), 1)
+        again = text(await self.ask("GET", f"{path}?again=1", operator))
+        self.assertIn('value="9"', again)
+        self.assertEqual((await self.ask("GET", "/devices/kitchen-pi/commands/explode", operator)).status, 404)
+
+    async def test_a_command_for_later(self) -> None:
+        """Without a lifetime a device that is offline gets no command; with one, it waits and can be taken back."""
+        _, attachment = await self.device()
+        attachment.detached("gone")
+        operator = await self.user(Role.OPERATOR)
+        path = "/devices/kitchen-pi/commands/reboot"
+        self.assertEqual((await self.ask("POST", path, operator, form={"lifetime": "forever"})).status, 409)
+        self.assertEqual((await self.ask("POST", path, operator, form={"lifetime": "3600"})).status, 303)
+        answer = await self.ask("POST", "/commands/1/cancel", operator, form={})
+        self.assertEqual(answer.header("location"), "/devices/kitchen-pi#command-1")
+        [command] = await self.center.commands.recent("kitchen-pi")
+        self.assertEqual(command.state, "cancelled")
+
+    async def test_adding_a_device(self) -> None:
+        """A name gives the line; it stays through reloads, takes another address, and can be withdrawn."""
+        admin = await self.user(Role.ADMIN)
+        self.assertEqual((await self.ask("POST", "/add-device", admin, form={"name": "No!"})).status, 422)
+        where = (await self.ask("POST", "/add-device", admin, form={"name": "attic"})).header("location")
+        for _ in range(2):
+            self.assertIn("--pinnedpubkey", text(await self.ask("GET", where, admin)))
+        self.assertIn(
+            "https://iot.example:444/join/", text(await self.ask("GET", f"{where}?address=iot.example:444", admin))
+        )
+        self.assertIn("address-fault", text(await self.ask("GET", f"{where}?address=a%20b", admin)))
+        self.assertIn(f'href="{where}"', text(await self.ask("GET", "/add-device", admin)))
+        answer = await self.ask("POST", f"{where}/withdraw", admin, form={})
+        self.assertEqual((answer.status, answer.header("location")), (303, "/add-device"))
+        self.assertEqual((await self.ask("GET", where, admin)).header("location"), "/add-device")
+
+    async def test_a_line_from_before_a_restart(self) -> None:
+        """Of a token whose text is lost the page says so, and offers another."""
+        await self.parts.enrollments.issue("attic", 60, "ann", ("192.0.2.1", 9998))
+        page = text(await self.ask("GET", "/add-device/1", await self.user(Role.ADMIN)))
+        self.assertIn("The line cannot be shown again.", page)
+
+
+class ComingInTests(WebTestCase):
+    """Setting up, and signing in."""
+
+    async def test_setting_up(self) -> None:
+        """The link makes an admin who is signed in; it works once, and a form that does not fit leaves it good."""
+        secret = await self.parts.setup_link.issue()
+        self.assertEqual((await self.ask("GET", f"/setup?t={secret}")).status, 200)
+        form = {"t": secret, "name": "Ann", "password": "short", "time_zone": "Europe/Berlin"}
+        for changed in ({}, {"password": PASSWORD, "time_zone": "Mars/Base"}, {"password": PASSWORD, "name": "a b"}):
+            self.assertEqual((await self.ask("POST", "/setup", form={**form, **changed})).status, 422)
+        answer = await self.ask("POST", "/setup", form={**form, "password": PASSWORD})
+        self.assertEqual((answer.status, answer.header("location")), (303, "/add-device?first=yes"))
+        self.assertIn("HttpOnly", answer.header("set-cookie"))
+        self.assertEqual((await self.ask("POST", "/setup", form={**form, "password": PASSWORD})).status, 403)
+        [user] = await self.parts.users.list()
+        self.assertEqual((user.name, user.role, user.time_zone), ("ann", Role.ADMIN, "Europe/Berlin"))
+
+    async def test_without_users(self) -> None:
+        """Before there are users, every page leads to how to make the first."""
+        answer = await self.ask("GET", "/devices")
+        self.assertEqual((answer.status, answer.header("location")), (303, "/sign-in?next=%2Fdevices"))
+        self.assertIn("This server has no users yet", text(await self.ask("GET", "/sign-in")))
+
+    async def test_signing_in(self) -> None:
+        """One goes on to the page that was asked for, on this server alone; a wrong password is refused."""
+        ann = await self.user(Role.VIEWER, "ann")
+        form = {"name": "ann", "password": PASSWORD}
+        for wanted, where in (("/devices?q=x", "/devices?q=x"), ("//evil.example", "/"), ("https://evil.example", "/")):
+            answer = await self.ask("POST", "/sign-in", form={**form, "next": wanted})
+            self.assertEqual((answer.status, answer.header("location")), (303, where))
+        self.assertEqual((await self.ask("POST", "/sign-in", form={**form, "password": "x"})).status, 403)
+        self.assertEqual((await self.ask("GET", "/sign-in?next=/devices", ann)).header("location"), "/devices")
+
+    async def test_too_many_tries(self) -> None:
+        """Who guesses has to wait, and is told how long."""
+        await self.user(Role.VIEWER, "ann")
+        for _ in range(11):
+            answer = await self.ask("POST", "/sign-in", NOBODY, form={"name": "ann", "password": "guess"})
+        self.assertEqual(answer.status, 429)
+        self.assertGreater(int(answer.header("retry-after")), 0)
+        self.assertIn("Too many tries", text(answer))
