@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -73,6 +74,8 @@ def run_trial(names: list[str]) -> tuple[Tally, int]:
 
 def main(names: list[str], environment: Mapping[str, str]) -> int:
     """Run all, and end with the line that counts; 0 where everything is good."""
+    # A shell that starts us in the background has us ignore Ctrl-C, and so would all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     problems = [f"{' '.join(check[:2])} complains" for check in CHECKS if not names and subprocess.call(check)]
     tally, status = run_trial(names or ["tests"])
     problems += tally.problems(environment.get("CI") == "true")

@@ -18,6 +18,7 @@ from iotdevice.clock import Clock
 from iotdevice.conversation import Conversation, Handlers
 from iotdevice.credentials import Credentials
 from iotdevice.devicelog import DeviceLog
+from iotdevice.errors import describe
 from iotdevice.link import End, Link
 from iotdevice.network import LOOK_EVERY, NO_NETWORK
 from iotdevice.pauses import Pauses
@@ -93,9 +94,18 @@ class Connection:
     async def _run(self) -> None:
         while not self._stopped:
             try:
-                await self._rest(self._judge(await self._one_link()))
+                await self._rest(await self._one_turn())
             except (CancelledError, ConnectingCancelledError):
                 return
+
+    async def _one_turn(self) -> float:
+        """One link, from its beginning to its end; the answer is how long to wait for the next."""
+        try:
+            return self._judge(await self._one_link())
+        except (CancelledError, ConnectingCancelledError):
+            raise
+        except Exception as error:  # a fault of the agent's own must not take the device off for good
+            return self._judge(End(f"the agent itself failed: {describe(error)}", None, 0.0))
 
     async def _one_link(self) -> End:
         """Connect, and talk until the link ends."""

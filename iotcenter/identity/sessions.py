@@ -79,10 +79,6 @@ class Sessions:
         if re.fullmatch(SECRET, secret):
             await self._store.end_session(digest_of(secret))
 
-    async def end_all(self, user_name: str) -> None:
-        """Sign all browsers of a user out."""
-        await self._store.end_sessions(canonical(user_name))
-
     def _refresh(self, digest: bytes, now: float) -> None:
         """Nobody waits for this: a page must not fail because the disk is full."""
         self._store.use_session(digest, now).addErrback(

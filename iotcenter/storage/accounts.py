@@ -161,10 +161,6 @@ class Accounts:
         """Sign one browser out; how many there were."""
         return self._database.write(lambda connection: change(connection, END_SESSION, digest))
 
-    def end_sessions(self, user: str) -> Deferred[int]:
-        """Sign all of a user's browsers out; how many there were."""
-        return self._database.write(lambda connection: change(connection, END_SESSIONS, user))
-
     def expire_sessions(self, now: float, unused_since: float) -> Deferred[int]:
         """Forget the sessions that have expired, and those that were last used at ``unused_since`` or before."""
         times = milliseconds(now), milliseconds(unused_since)

@@ -29,7 +29,6 @@ UPDATE = "UPDATE command SET state = ?, changed = ?, result = ?, error = ? WHERE
 BY_ID = f"SELECT {COLUMNS} FROM command WHERE id = ?"
 RECENT = f"SELECT {COLUMNS} FROM command WHERE device = ? ORDER BY id DESC LIMIT ?"
 ALL_PENDING = f"SELECT {COLUMNS} FROM command INDEXED BY command_pending WHERE {PENDING} ORDER BY id"
-PENDING_OF_DEVICE = f"SELECT {COLUMNS} FROM command WHERE device = ? AND {PENDING} ORDER BY id"
 
 KEPT = 1000
 """Commands kept of each device, besides those that are not over yet: a program that sends many fills no disk."""
@@ -91,9 +90,9 @@ class Commands:
         """The newest commands of a device, the newest first."""
         return self._rows(RECENT, device, min(limit, KEPT))
 
-    def pending(self, device: DeviceId | None = None) -> Deferred[tuple[CommandRow, ...]]:
-        """The commands of a device, or of all, that are not over yet, oldest first."""
-        return self._rows(ALL_PENDING) if device is None else self._rows(PENDING_OF_DEVICE, device)
+    def pending(self) -> Deferred[tuple[CommandRow, ...]]:
+        """The commands of all devices that are not over yet, oldest first."""
+        return self._rows(ALL_PENDING)
 
     def _rows(self, query: str, *parameters: Any) -> Deferred[tuple[CommandRow, ...]]:
         return self._database.read(lambda connection: find_all(connection, _command, query, *parameters))

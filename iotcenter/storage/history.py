@@ -11,7 +11,6 @@ from iotcenter.model import DeviceId, Value
 from iotcenter.storage.errors import TooMuch
 from iotcenter.storage.sql import Row, milliseconds, seconds, select
 
-SERIES = "SELECT name FROM series WHERE device = ? ORDER BY name"
 SERIES_NUMBER = "SELECT id FROM series WHERE device = ? AND name = ?"
 LATEST = """
     -- CROSS: from each series to its newest reading, and never through all readings.
@@ -81,11 +80,6 @@ class Page(Struct, frozen=True):
 
     readings: list[tuple[float, Value]]
     after: Key | None
-
-
-def series(connection: sqlite3.Connection, device: DeviceId) -> tuple[str, ...]:
-    """The names of the series that the device ever reported."""
-    return tuple(name for (name,) in select(connection, SERIES, device))
 
 
 def latest(connection: sqlite3.Connection) -> dict[DeviceId, dict[str, tuple[Value, float]]]:

@@ -76,10 +76,6 @@ class Readings:
         """
         return self._database.read(_accounts)
 
-    def series(self, device: DeviceId) -> Deferred[tuple[str, ...]]:
-        """The names of the series that a device ever reported."""
-        return self._database.read(partial(history.series, device=device))
-
     def latest(self) -> Deferred[dict[DeviceId, dict[str, tuple[Value, float]]]]:
         """The newest value of each series of each device, with its time."""
         return self._database.read(history.latest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,6 +83,6 @@ class BrowserCase(TestCase):
 
         def call() -> Any:
             result = function(*args, **options)
-            return Deferred.fromCoroutine(result) if isinstance(result, Awaitable) else result  # type: ignore[arg-type]
+            return Deferred.fromCoroutine(result) if isinstance(result, Coroutine) else result
 
         return blockingCallFromThread(self.reactor, call)

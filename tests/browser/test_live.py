@@ -221,7 +221,7 @@ class StreamTests(BrowserCase):
 
         def act(page: Page) -> None:
             expect(page.locator("[data-live-word]")).to_have_text("Live")
-            self.on_server(self.house.parts.sessions.end_all, "anna")
+            self.on_server(self.house.parts.users.set_password, "anna", "another long password")
             self.on_server(self.house.parts.streams.end_user, "anna")
             expect(page.locator("[data-live-word]")).to_have_text("Signed out")
             page.get_by_role("button", name="Sign in").click()

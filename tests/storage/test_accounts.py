@@ -94,12 +94,13 @@ class SessionTests(AccountsCase):
         await self.assertFailure(self.accounts.add_session(b"other", "eve", NOW, NOW), NotFound)
 
     async def test_end(self) -> None:
-        """It ends alone, with all of its user's, or with the user."""
+        """It ends alone, with all of its user's when the password changes, or with the user."""
         for number in range(4):
             await self.accounts.add_session(bytes([number]), "bob", NOW, NOW + 90)
         await self.accounts.add_session(DIGEST, "ada", NOW, NOW + 90)
         self.assertEqual(await self.accounts.end_session(bytes([0])), 1)
-        self.assertEqual(await self.accounts.end_sessions("bob"), 3)
+        await self.accounts.set_password("bob", "$new")
+        self.assertEqual(self.rows("SELECT user FROM session"), [("ada",)])
         await self.accounts.add_session(bytes([0]), "bob", NOW, NOW + 90)
         await self.accounts.remove_user("bob")
         self.assertEqual(self.rows("SELECT user FROM session"), [("ada",)])

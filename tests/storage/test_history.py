@@ -136,13 +136,6 @@ class HistoryTests(ReadingsCase):
             {KITCHEN: {"t": (2.0, NOW + 1), "door": (True, NOW)}, GARDEN: {"t": ("ok", NOW)}},
         )
 
-    async def test_series(self) -> None:
-        """The series are those that were ever reported."""
-        await self.store(report(1, 1.0, name="b"))
-        await self.store(report(2, 1.0, name="a"))
-        self.assertEqual(await self.readings.series(KITCHEN), ("a", "b"))
-        self.assertEqual(await self.readings.series(GARDEN), ())
-
     async def test_look_ups(self) -> None:
         """No question goes through the whole table of readings."""
         for query in (history.LATEST, history.RAW, history.SPAN, history.BUCKETS, history.PAGE):

@@ -80,6 +80,7 @@ class Shared {
     return readStream({
       onFrame: (event, data) => this.#tell({ event, data }),
       onState: (state) => this.#tell({ state }),
+      onAlive: () => this.#tell({ alive: true }),
       signal: this.#reading.signal,
     });
   }
@@ -103,6 +104,7 @@ class Shared {
       return;
     }
     this.#watch(SILENCE);
+    if (message.alive) return;
     if (message.state) {
       this.#state = message.state;
       this.#reader.onState(message.state);

@@ -9,13 +9,15 @@ const PAUSES = [500, 1000, 2000, 5000, 10_000];
 
 /**
  * Reads the stream until `signal` aborts it, and comes back by itself whenever it breaks.
- * `onFrame(event, data)` is called for each frame, `onState(state)` with connecting, live, reconnecting or out (signed out).
+ * `onFrame(event, data)` is called for each frame, `onAlive()` for each comment, `onState(state)` with connecting, live,
+ * reconnecting or out (signed out).
  */
-export async function readStream({ onFrame, onState, signal }) {
+export async function readStream({ onFrame, onState, signal, onAlive = () => {} }) {
   let failures = 0;
   onState("connecting");
   while (!signal.aborted) {
-    const outcome = await readOnce(onFrame, () => { failures = 0; onState("live"); }, signal);
+    const parser = new Parser(onFrame, onAlive);
+    const outcome = await readOnce(parser, () => { failures = 0; onState("live"); }, signal);
     if (signal.aborted) return;
     if (outcome === "out") return onState("out");
     onState("reconnecting");
@@ -26,7 +28,7 @@ export async function readStream({ onFrame, onState, signal }) {
 }
 
 /** One connection, from the first byte to its end: "broken", or "out" where the session has ended. */
-async function readOnce(onFrame, onOpen, signal) {
+async function readOnce(parser, onOpen, signal) {
   const attempt = new AbortController();
   const abort = () => attempt.abort();
   signal.addEventListener("abort", abort);
@@ -36,7 +38,6 @@ async function readOnce(onFrame, onOpen, signal) {
     if (response.status === 401 || response.status === 403) return "out";
     if (!response.ok) return "broken";
     onOpen();
-    const parser = new Parser(onFrame);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();
@@ -58,9 +59,11 @@ async function readOnce(onFrame, onOpen, signal) {
 class Parser {
   #rest = "";
   #onFrame;
+  #onAlive;
 
-  constructor(onFrame) {
+  constructor(onFrame, onAlive) {
     this.#onFrame = onFrame;
+    this.#onAlive = onAlive;
   }
 
   receive(text) {
@@ -77,6 +80,7 @@ class Parser {
       else if (line.startsWith("data: ")) data += line.slice(6);
     }
     if (data) this.#onFrame(event, JSON.parse(data));
+    else this.#onAlive();
   }
 }
 
