@@ -74,7 +74,7 @@ def run_trial(names: list[str]) -> tuple[Tally, int]:
 
 def main(names: list[str], environment: Mapping[str, str]) -> int:
     """Run all, and end with the line that counts; 0 where everything is good."""
-    # A shell that starts us in the background has us ignore Ctrl-C, and so would all that the tests start and interrupt.
+    # A shell that starts us in the background has us ignore Ctrl-C, and so would all that the tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     problems = [f"{' '.join(check[:2])} complains" for check in CHECKS if not names and subprocess.call(check)]
     tally, status = run_trial(names or ["tests"])
