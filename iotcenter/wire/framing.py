@@ -10,8 +10,7 @@ from iotcenter.wire.codec import encode
 from iotcenter.wire.errors import WireError
 
 MAX_FRAME = 1024 * 1024
-"""The longest frame: a file's piece of 256 KiB fits four times over, and one link cannot ask for more memory than
-this."""
+"""The longest frame that there is. A reader may set itself a lower limit, as the server does for what devices send."""
 
 _length = struct.Struct(">I")
 

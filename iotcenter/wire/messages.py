@@ -145,7 +145,7 @@ class File(Message, frozen=True, tag=9):
     media_type: ShortText
     size: Counter
     offset: Counter
-    data: Annotated[bytes, Meta(max_length=256 * 1024)]
+    data: Annotated[bytes, Meta(max_length=128 * 1024)]
 
 
 class TunnelAction(StrEnum):
