@@ -1,68 +1,49 @@
-"""Frames that are almost right, as many as one likes: nothing but ``WireError`` may come out, and memory stays flat."""
+"""Input that is bred to break the parsers, for as long as one likes: only refusals come out, and memory stays flat."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import random
 import sys
-import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from _support import show, verdict
+from _support import run, show, verdict
 
-from iotcenter.wire.codec import decode
-from iotcenter.wire.errors import WireError
-from iotcenter.wire.framing import FrameReader
-from tests.faults.mutants import framed, mutant
-from tests.processes import resident
+from tests.faults.fuzzing import fuzz
 
-GROWTH = 4.0
-"""The goal, in MB: what an allocator keeps back."""
+GROWTH = 8.0
+"""The goal, in MB: what the fuzzer learns, and what an allocator keeps back."""
 
 
-def main() -> int:
-    """Read the command line, and run; 1 where anything else came out."""
+def main() -> None:
+    """Read the command line, and run; the status is 1 where anything else came out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=1_000_000, help="how many (1,000,000)")
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="what they are made from")
+    parser.add_argument("seconds", nargs="?", type=int, default=300, help="for how long (300; a night is 28800)")
+    parser.add_argument("--corpus", type=Path, help="where to keep what led somewhere new, and to begin with it")
     options = parser.parse_args()
-    chance = random.Random(options.seed)
-    feed(options.frames // 10, chance)
-    before, began = resident(os.getpid()), time.process_time()
-    messages, others = feed(options.frames, chance)
-    seconds = time.process_time() - began
-    growth = (resident(os.getpid()) - before) / 1_000_000
-    show(
-        [
-            ("seed", str(options.seed), ""),
-            ("frames", str(options.frames), ""),
-            ("of them messages all the same", str(messages), ""),
-            ("other exceptions", str(len(others)), "0"),
-            ("memory that was not given back", *verdict(growth, GROWTH, "MB")),
-            ("processor time, with the making of them", f"{seconds:.1f} s", ""),
-        ]
-    )
-    print(*others[:10], sep="\n")
-    return 1 if others else 0
+
+    async def bench(reactor: Any) -> None:
+        with TemporaryDirectory() as folder:
+            if not await report(reactor, options.seconds, options.corpus or Path(folder)):
+                sys.exit(1)
+
+    run(bench)
 
 
-def feed(count: int, chance: random.Random) -> tuple[int, list[str]]:
-    """Read so many frames, cut anyhow: how many were messages, and what else than ``WireError`` was raised."""
-    reader, messages, others = FrameReader(), 0, []
-    for _ in range(count):
-        data = framed(mutant(chance))
-        middle = chance.randrange(len(data))
-        for piece in (data[:middle], data[middle:]):
-            for body in reader.receive(piece):
-                try:
-                    decode(body)
-                    messages += 1
-                except WireError:
-                    continue
-                except Exception as error:
-                    others.append(f"{error!r}: {body.hex()}")
-    return messages, others
+async def report(reactor: Any, seconds: int, corpus: Path) -> bool:
+    """Fuzz, and print what came of it; whether all is well."""
+    outcomes = await fuzz(reactor, seconds, corpus)
+    rows = []
+    for name, outcome in outcomes.items():
+        rows.append((f"{name}: inputs", str(outcome.inputs), "1000000"))
+        rows.append((f"{name}: memory that was not given back", *verdict(outcome.growth / 1_000_000, GROWTH, "MB")))
+        rows.append((f"{name}: ended with status", str(outcome.status), "0"))
+    show(rows)
+    broken = [outcome.said for outcome in outcomes.values() if outcome.status]
+    print(*(said[-5000:] for said in broken), sep="\n")
+    return not broken
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

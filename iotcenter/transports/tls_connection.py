@@ -128,7 +128,9 @@ class Connection(TwistedProtocol):
         self._transport.write(data)
 
     def refuse(self, reason: str, code: CloseCode = CloseCode.REFUSED) -> None:
-        """Turn the peer away, in words that it gets and the log keeps."""
+        """Turn the peer away, in words that it gets and the log keeps; not one that is turned away already."""
+        if self._closing:
+            return
         self.service.complain(self.address, f"refused: {reason}")
         self.end(code, reason)
 

@@ -1,0 +1,166 @@
+"""What reads the bytes of strangers, each as a function that fails where anything but a clean refusal comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import msgspec
+from twisted.web.test.requesthelper import DummyChannel, DummyRequest
+
+from iotcenter.identity.certificates import read_request
+from iotcenter.interfaces import Refused
+from iotcenter.model import Argument, ArgumentType, CommandOffer
+from iotcenter.web.api import schema
+from iotcenter.web.body import JSON, read_form, read_json, read_query
+from iotcenter.web.errors import problem_of
+from iotcenter.web.hosts import parse_host
+from iotcenter.web.when import BadTime, parse_time
+from iotcenter.wire.arguments import check_arguments
+from iotcenter.wire.errors import WireError
+from iotcenter.wire.framing import frame
+from iotcenter.wire.messages import Close, Enroll, Hello
+from iotcenter.wire.token import Token, parse_token
+from tests.faults.mutants import BODIES, framed
+from tests.faults.surroundings import SECRET, Begin, Surroundings, enrollment, link, renewal
+from tests.transports.support import new_key, request_for
+
+FORM = "application/x-www-form-urlencoded"
+
+TAKEN: Sequence[type[schema.Taken]] = tuple(schema.Taken.__subclasses__())
+"""Every struct that the API takes."""
+
+OFFER = CommandOffer(
+    "all",
+    arguments=tuple(
+        Argument(kind.value, kind, required=False, minimum=1.0, maximum=9.0, choices=("a", "b"))
+        for kind in ArgumentType
+    ),
+)
+"""A command with an argument of each type."""
+
+BODY_SEEDS = (
+    b'{"name":"all","args":{"integer":5,"text":"x","colour":"#ff8800","choice":"a"},"timeout":1,"lifetime":60}',
+    b'{"name":"attic","lifetime":1800,"address":"[2001:db8::1]:8443","transport":"tls"}',
+    b'{"name":"ann","role":"operator","password":"correct horse","time_zone":"Europe/Berlin"}',
+    b'{"name":"grafana","role":"viewer","expires":1.8e9}',
+)
+QUERY_SEEDS = (
+    b"device=kitchen-pi&series=temperature&from=now-6h&to=2026-11-22T14:00Z&step=60",
+    b"limit=50&before=1&level=error",
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parser. The first byte of what ``run`` takes chooses among the ways in, the rest goes that way."""
+
+    run: Callable[[bytes], None]
+    seeds: Sequence[bytes]
+    """What to begin with: input that is understood."""
+
+
+def links(data: bytes) -> None:
+    """A device's link, or its renewal: bytes as they come, or as the body of a frame, in one piece or many."""
+    way, rest = data[:1], data[1:]
+    choice = way[0] if way else 0
+    greeting = frame(Hello()) if choice & 1 else b""
+    _converse(renewal if choice & 2 else link, greeting + (framed(rest) if choice & 4 else rest), choice >> 3)
+
+
+def enrollments(data: bytes) -> None:
+    """A token's text, a certificate request, and the conversation in which both are shown."""
+    way, rest = data[:1], data[1:]
+    match (way[0] if way else 0) % 4:
+        case 0:
+            _expect(WireError, lambda: parse_token(rest.decode("latin-1")))
+        case 1:
+            _expect(Refused, lambda: read_request(rest))
+        case 2:
+            _converse(enrollment, frame(Enroll(SECRET, rest[:8192])), 0)
+        case _:
+            _converse(enrollment, framed(rest), 7)
+
+
+def requests(data: bytes) -> None:
+    """What comes with a request to the API, and what is made of it before anything is done."""
+    way, rest = data[:1], data[1:]
+    choice = way[0] if way else 0
+    kind = TAKEN[(choice >> 2) % len(TAKEN)]
+    try:
+        match choice % 4:
+            case 0:
+                read_form(_request(rest, FORM))
+            case 1:
+                _look_into(read_query(_request(query=rest), kind))
+            case _:
+                _look_into(read_json(_request(rest, JSON), kind))
+    except Exception as error:
+        problem = problem_of(error)
+        if problem.status >= 500:
+            raise
+        assert problem.message
+        msgspec.json.encode(problem.fields)
+
+
+def _converse(begin: Begin, data: bytes, size: int) -> None:
+    """Have somebody send ``data``, and go: there is one reason, one line, and nothing left behind."""
+    around = Surroundings()
+    connection, transport = around.connect(begin)
+    size = size or len(data) or 1
+    for start in range(0, len(data), size):
+        connection.dataReceived(data[start : start + size])
+    said = transport.said()
+    closes = [message for message in said if isinstance(message, Close)]
+    assert closes in ([], said[-1:]), said
+    assert len(around.lines) <= 1 and not any(line.startswith("A request") for line in around.lines), around.lines
+    around.lose(connection)
+    assert not around.clock.getDelayedCalls() and not around.watching
+
+
+def _expect(refusal: type[Exception], parse: Callable[[], object]) -> None:
+    try:
+        parse()
+    except refusal as error:
+        assert str(error), "it does not say why"
+
+
+def _look_into(taken: schema.Taken) -> None:
+    match taken:
+        case schema.NewCommand():
+            check_arguments(OFFER, taken.args)
+        case schema.ReadingsQuery():
+            _expect(BadTime, lambda: parse_time(taken.start, 1.7e9))
+            _expect(BadTime, lambda: parse_time(taken.end, 1.7e9))
+        case schema.NewDevice() | schema.NewEnrollment():
+            parse_host(taken.address or "")
+
+
+def _request(body: bytes = b"", media: str = "", query: bytes = b"") -> Any:
+    made: Any = DummyRequest([b""])
+    made.channel = DummyChannel()
+    made.uri = b"/?" + query
+    made.content = BytesIO(body)
+    if media:
+        made.requestHeaders.setRawHeaders("content-type", [media])
+    return made
+
+
+def _enrollment_seeds() -> tuple[bytes, ...]:
+    request = request_for(new_key())
+    token = Token("center.example", 9998, b"f" * 32, b"s" * 16).text()
+    return b"\x00" + token.encode(), b"\x01" + request, b"\x02" + request, b"\x03" + frame(Enroll(SECRET, request))[4:]
+
+
+TARGETS = {
+    "links": Target(links, [bytes([choice]) + body for body in BODIES for choice in (4, 5, 5 | 3 << 3, 6)]),
+    "enrollments": Target(enrollments, _enrollment_seeds()),
+    "requests": Target(
+        requests,
+        [bytes([2 | place << 2]) + body for body in BODY_SEEDS for place in range(len(TAKEN))]
+        + [bytes([1 | place << 2]) + query for query in QUERY_SEEDS for place in range(len(TAKEN))]
+        + [b"\x00name=a&csrf=b%20c"],
+    ),
+}
