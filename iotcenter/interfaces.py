@@ -107,11 +107,23 @@ class Accounts(Protocol):
         ``Refused``."""
 
 
+class Clock(Protocol):
+    """What time it is, and timers. Dates come from here, lengths of time from the reactor's ``seconds``, which count
+    from anywhere."""
+
+    def seconds(self) -> float:
+        """The time now, in Unix seconds."""
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        """Call after ``delay`` seconds."""
+
+
 @dataclass(frozen=True)
 class House:
     """What a transport may need of the house around it. ``reactor`` is Twisted's, or a test's."""
 
     reactor: Any
+    clock: Clock
     center: Center
     authority: Authority
     accounts: Accounts

@@ -15,12 +15,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from iotcenter.banner import Opened
 from iotcenter.center.center import Center
+from iotcenter.clock import Clock
 from iotcenter.config import Config
 from iotcenter.config import WebSettings as WebTable
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.authority import Authority
 from iotcenter.identity.enrollment import Enrollments
 from iotcenter.identity.machine import machine_names, name_of
+from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.tokens import ApiTokens
@@ -58,12 +60,13 @@ class Server:
         self._listeners: list[IService] = []
         self._store = Store(directory, reactor)
         self._store.open()
-        self._authority = Authority.open(directory, reactor.seconds)
-        self._accounts = Accounts(self._store, self._authority, reactor.seconds)
-        self._users = Users(self._store, reactor)
-        self._setup_link = SetupLink(self._store, self._users, reactor.seconds)
-        self._web_certificate = _web_certificate(directory, self._authority, config.web, reactor)
-        self._center = Center(self._store, self._accounts, reactor)
+        self._clock = Clock(reactor, self._store.last_written)
+        self._authority = Authority.open(directory, self._clock.seconds)
+        self._accounts = Accounts(self._store, self._authority, self._clock.seconds)
+        self._users = Users(self._store, self._clock, Passwords(reactor))
+        self._setup_link = SetupLink(self._store, self._users, self._clock.seconds)
+        self._web_certificate = _web_certificate(directory, self._authority, config.web, self._clock)
+        self._center = Center(self._store, self._accounts, self._clock)
         self._transports = self._make_transports(transports)
         self._parts = self._make_parts()
         self._handlers = all_handlers(self._parts)
@@ -103,7 +106,8 @@ class Server:
         self._lock.release()
 
     def _make_transports(self, transports: Mapping[str, Any]) -> dict[str, IService]:
-        house = House(self._reactor, self._center, self._authority, self._accounts, Logger(namespace="iotcenter"))
+        log = Logger(namespace="iotcenter")
+        house = House(self._reactor, self._clock, self._center, self._authority, self._accounts, log)
         on: dict[str, Struct] = {name: kind for name, kind in self._config.transports.items() if _listen(kind) != OFF}
         return {name: transports[name].makeService(settings, house) for name, settings in on.items()}
 
@@ -111,14 +115,15 @@ class Server:
         assets = Assets.load()
         return Parts(
             reactor=self._reactor,
+            clock=self._clock,
             center=self._center,
             store=self._store,
             authority=self._authority,
             accounts=self._accounts,
-            enrollments=Enrollments(self._store, self._authority, self._reactor.seconds),
+            enrollments=Enrollments(self._store, self._authority, self._clock.seconds),
             users=self._users,
-            sessions=Sessions(self._store, self._reactor.seconds),
-            tokens=ApiTokens(self._store, self._reactor.seconds),
+            sessions=Sessions(self._store, self._clock.seconds),
+            tokens=ApiTokens(self._store, self._clock.seconds),
             setup_link=self._setup_link,
             web_certificate=self._web_certificate,
             assets=assets,
@@ -193,7 +198,7 @@ def _local_url(interface: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _web_certificate(directory: Path, authority: Authority, table: WebTable, reactor: Any) -> WebCertificate:
+def _web_certificate(directory: Path, authority: Authority, table: WebTable, clock: Clock) -> WebCertificate:
     files = (Path(table.certificate), Path(table.key)) if table.certificate else None
     configured = {name_of(name) for name in table.names}
-    return WebCertificate.open(directory, authority, reactor.seconds, files, lambda: machine_names() | configured)
+    return WebCertificate.open(directory, authority, clock.seconds, files, lambda: machine_names() | configured)

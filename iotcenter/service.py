@@ -21,6 +21,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from iotcenter.banner import Opened, banner
+from iotcenter.clock import uptime
 from iotcenter.config import Config, ConfigError, load_config
 from iotcenter.identity.errors import IdentityError
 from iotcenter.interfaces import ITransport
@@ -71,6 +72,8 @@ def makeService(options: Mapping[str, Any]) -> IService:
     """The whole server. What cannot work ends the program with one line."""
     from twisted.internet import reactor
 
+    steady: Any = reactor
+    steady.seconds = uptime  # its timers: a jump of the wall clock must neither fire nor hold up any
     transports = find_transports()
     directory = Path(options["data"] or os.environ.get("STATE_DIRECTORY") or "iotcenter-data").absolute()
     flags = {name: options[name] for name in [*transports, *(name for name, _ in FLAGS)] if options[name] is not None}

@@ -49,9 +49,11 @@ class ServerProcess:
         *flags: str,
         host: str = "127.0.0.1",
         within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.host = host
+        self._environment = environment
         self.tls, self.http, self.https = free_port(), free_port(), free_port()
         self._reactor = reactor
         ports = [f"--tls={host}:{self.tls}", f"--https=127.0.0.1:{self.https}", f"--web=127.0.0.1:{self.http}"]
@@ -72,7 +74,7 @@ class ServerProcess:
 
     def spawn(self) -> Program:
         """Start it, and do not wait."""
-        self._program = Program(self._reactor, self._words)
+        self._program = Program(self._reactor, self._words, self._environment)
         return self._program
 
     async def kill(self) -> None:

@@ -17,6 +17,7 @@ ROOMS = (
             "iotcenter",
             "iotcenter.model",
             "iotcenter.interfaces",
+            "iotcenter.clock",
             "iotcenter.config",
             "iotcenter.finishing",
             "iotcenter.listening",

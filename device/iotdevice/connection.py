@@ -125,7 +125,7 @@ class Connection:
         return end
 
     def _dial(self, credentials: Credentials) -> Deferred[IProtocol]:
-        handshakes = Handshakes.for_link(credentials)
+        handshakes = Handshakes.for_link(credentials, self._clock.wall())
         factory = Factory.forProtocol(lambda: Link(self._clock.steady, handshakes, self._first, self._converse))
         factory.noisy = False
         return self._connect(handshakes).connect(factory)

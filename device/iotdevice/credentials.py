@@ -62,6 +62,11 @@ class Credentials:
         return device
 
     @property
+    def starts(self) -> float:
+        """When the certificate was made, in Unix seconds: it is never earlier than that."""
+        return self.certificate.not_valid_before_utc.timestamp()
+
+    @property
     def expires(self) -> float:
         """When the certificate ends, in Unix seconds."""
         return self.certificate.not_valid_after_utc.timestamp()
@@ -69,7 +74,7 @@ class Credentials:
     @property
     def lifetime(self) -> float:
         """How many seconds the certificate was made for."""
-        return self.expires - self.certificate.not_valid_before_utc.timestamp()
+        return self.expires - self.starts
 
     @property
     def due(self) -> float:

@@ -22,8 +22,11 @@ CONNECT_WITHIN = 30.0
 
 STRANGER = "it is not an IotCenter for devices: is the port right?"
 
+NOT_YET_VALID = 9
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID."""
+
 FAULTS = {
-    9: "its certificate is not valid yet: is this machine's clock right?",
+    NOT_YET_VALID: "its certificate is not valid yet: is this machine's clock right?",
     10: "its certificate has expired, or this machine's clock is wrong",
     18: "its certificate comes from another authority: this is not the server that enrolled this device",
     19: "its certificate comes from another authority: this is not the server that enrolled this device",
@@ -42,8 +45,11 @@ class Handshakes:
     """Makes the device's side of each TLS connection: TLS 1.3 with one protocol (ALPN), and no session is ever
     resumed."""
 
-    def __init__(self, protocol: bytes) -> None:
+    def __init__(self, protocol: bytes, behind: bool = False) -> None:
+        """``behind`` says that this machine's clock is known to be too early, so that nothing is judged not to be valid
+        yet."""
         self.protocol = protocol
+        self._behind = behind
         self.fault = ""
         """What verification found wrong with the server; empty while nothing is."""
         self._context = context = SSL.Context(SSL.TLS_CLIENT_METHOD)
@@ -54,9 +60,13 @@ class Handshakes:
         context.set_alpn_protos([protocol])
 
     @classmethod
-    def for_link(cls, credentials: Credentials) -> Handshakes:
-        """Show the device's certificate, and accept only a server that its root vouches for."""
-        handshakes = cls(ALPN_LINK)
+    def for_link(cls, credentials: Credentials, now: float) -> Handshakes:
+        """Show the device's certificate, and accept only a server that its root vouches for.
+
+        ``now`` is what the wall clock says. Where that is before the device's own certificate was made, it was not set
+        yet, as on a board without a battery: the device would otherwise wait for the time to be there.
+        """
+        handshakes = cls(ALPN_LINK, behind=now < credentials.starts)
         context = handshakes._context
         context.use_certificate(credentials.certificate)
         context.use_privatekey(credentials.key)
@@ -95,6 +105,8 @@ class Handshakes:
         return str(reason.getErrorMessage()).rstrip(".")
 
     def _verified(self, connection: SSL.Connection, certificate: object, error: int, depth: int, ok: int) -> bool:
+        if self._behind and error == NOT_YET_VALID:
+            return True
         if not ok and not self.fault:
             self.fault = FAULTS.get(error, f"its certificate is not valid (OpenSSL error {error})")
         return bool(ok)

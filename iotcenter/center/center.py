@@ -8,9 +8,9 @@ from iotcenter.center.history import History
 from iotcenter.center.links import DeviceLink, Links
 from iotcenter.center.logs import Logs
 from iotcenter.center.readings import Readings
-from iotcenter.center.subscribers import Clock, Subscribers
+from iotcenter.center.subscribers import Subscribers
 from iotcenter.identity.accounts import Accounts
-from iotcenter.interfaces import Link
+from iotcenter.interfaces import Clock, Link
 from iotcenter.model import DeviceId
 from iotcenter.storage.store import Store
 from iotcenter.wire.codec import DamagedReport

@@ -15,8 +15,9 @@ from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownComma
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.pending import ANSWER_WITHIN, PendingCommand, PendingCommands
 from iotcenter.center.records import CommandRecords
-from iotcenter.center.subscribers import Clock, CommandEvent, Subscribers
+from iotcenter.center.subscribers import CommandEvent, Subscribers
 from iotcenter.finishing import finishing
+from iotcenter.interfaces import Clock
 from iotcenter.model import ArgumentType, Command, CommandOffer, CommandState, DeviceId
 from iotcenter.storage.store import Store
 from iotcenter.wire import messages

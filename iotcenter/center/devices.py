@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.known import KnownDevice
-from iotcenter.center.subscribers import Clock, DeviceEvent, RemovedEvent, Subscribers
+from iotcenter.center.subscribers import DeviceEvent, RemovedEvent, Subscribers
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.enrollment import require_device_name
+from iotcenter.interfaces import Clock
 from iotcenter.model import Device, DeviceId
 from iotcenter.storage.devices import DeviceRow
 from iotcenter.storage.store import Store

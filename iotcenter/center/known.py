@@ -84,6 +84,12 @@ class KnownDevice:
         self.latest[reading.name] = (reading.value, reading.time)
         return True
 
+    def shift(self, jump: float) -> None:
+        """The clock was set while the device is here: its times are as long ago as they were before."""
+        times = (self.last_seen, self.last_report, self.connected_since)
+        moved = [None if time is None else time + jump for time in times]
+        self.last_seen, self.last_report, self.connected_since = moved
+
     def judge(self, now: float) -> tuple[PresenceState, str]:
         """Its state now, and why it is not online."""
         heard = max((at for at in (self.last_report, self.connected_since) if at is not None), default=self.last_seen)

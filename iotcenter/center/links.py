@@ -12,8 +12,9 @@ from iotcenter import __version__
 from iotcenter.center.devices import Devices
 from iotcenter.center.keeper import Keeper
 from iotcenter.center.known import KnownDevice
-from iotcenter.center.subscribers import Clock, PresenceEvent, Subscribers
-from iotcenter.interfaces import Link, Refused
+from iotcenter.center.presence import in_words
+from iotcenter.center.subscribers import PresenceEvent, Subscribers
+from iotcenter.interfaces import Clock, Link, Refused
 from iotcenter.logs import LogLimit
 from iotcenter.model import DeviceId, Message
 from iotcenter.storage.store import Store
@@ -27,6 +28,9 @@ LOOK_EVERY = 1.0
 
 NOTE_EVERY = 60.0
 """Seconds between two times that it is written down when linked devices were last seen."""
+
+JUMP = 30.0
+"""Seconds between what passed and what the clock says that make it one that was set, and not a busy server."""
 
 
 class DeviceLink:
@@ -74,12 +78,13 @@ class Links:
         self._devices = devices
         self._subscribers = subscribers
         self._look: Any = None
-        self._noted = clock.seconds()
+        self._looked = self._noted = clock.seconds()
         self._keeper = Keeper(clock.seconds)
         self._limit = LogLimit(clock.seconds, most=600)
 
     def start(self) -> None:
         """Begin to look who is late."""
+        self._looked = self.clock.seconds()
         self._look = self.clock.callLater(LOOK_EVERY, self._look_around)
 
     def stop(self) -> None:
@@ -143,12 +148,25 @@ class Links:
     def _look_around(self) -> None:
         now = self.clock.seconds()
         self._look = self.clock.callLater(LOOK_EVERY, self._look_around)
+        self._notice_jump(now - self._looked - LOOK_EVERY)
+        self._looked = now
         note, self._noted = (True, now) if now - self._noted >= NOTE_EVERY else (False, self._noted)
         for known in self._devices.linked():
             if known.judge(now)[0] is not known.state:
                 self._tell(known)
             if note:
                 self._note(known)
+
+    def _notice_jump(self, jump: float) -> None:
+        """Nobody is late because the clock was set: what is known of the links that stand moves along with it."""
+        if abs(jump) < JUMP:
+            return
+        self.log.warn(
+            "The clock was set {way} by {jump}", way="forward" if jump > 0 else "back", jump=in_words(abs(jump))
+        )
+        self._noted += jump
+        for known in self._devices.linked():
+            known.shift(jump)
 
     def _note(self, known: KnownDevice) -> None:
         seen = known.last_seen or known.created

@@ -18,7 +18,7 @@ from iotcenter.wire.messages import Log
 
 if TYPE_CHECKING:
     from iotcenter.center.links import DeviceLink
-    from iotcenter.center.subscribers import Clock
+    from iotcenter.interfaces import Clock
 
 T = TypeVar("T")
 

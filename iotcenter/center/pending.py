@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.records import CommandRecords
-from iotcenter.center.subscribers import Clock, CommandEvent, Subscribers
+from iotcenter.center.subscribers import CommandEvent, Subscribers
+from iotcenter.interfaces import Clock
 from iotcenter.model import Command, CommandState
 from iotcenter.wire import messages
 from iotcenter.wire.messages import MAX_COMMANDS

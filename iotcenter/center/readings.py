@@ -19,7 +19,7 @@ from iotcenter.wire.messages import Ack, Busy, Report
 
 if TYPE_CHECKING:
     from iotcenter.center.links import DeviceLink
-    from iotcenter.center.subscribers import Clock
+    from iotcenter.interfaces import Clock
 
 RETRY = 5.0
 """Seconds after which a device sends again what could not be stored: soon after there is room, and no storm till

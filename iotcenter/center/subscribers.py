@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.logger import Logger
 
+from iotcenter.interfaces import Clock
 from iotcenter.model import Command, Device, LogLevel, Noun, PresenceState, Value
 
 READINGS_EVERY = 1.0
@@ -75,16 +76,6 @@ class LogEvent(Noun, frozen=True):
 
 Event = ReadingsEvent | PresenceEvent | DeviceEvent | RemovedEvent | CommandEvent | LogEvent
 Subscriber = Callable[[Event], None]
-
-
-class Clock(Protocol):
-    """The part of Twisted's ``IReactorTime`` that the center uses."""
-
-    def seconds(self) -> float:
-        """The time now, in Unix seconds."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
-        """Call after ``delay`` seconds."""
 
 
 class Subscribers:

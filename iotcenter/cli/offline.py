@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from iotcenter.cli.errors import CommandError
+from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.users import Users
 from iotcenter.interfaces import Refused
 from iotcenter.model import Role
@@ -75,7 +76,7 @@ async def _with_users(directory: Path, reactor: Any, work: Callable[[Users], Awa
     try:
         store = Store(directory, reactor)
         store.open()
-        users = Users(store, reactor)
+        users = Users(store, reactor, Passwords(reactor))
         try:
             return await work(users)
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from typing import Any
 
 from twisted.logger import Logger
 
@@ -12,6 +11,7 @@ from iotcenter.finishing import finishing
 from iotcenter.identity.errors import Overloaded, Unfit
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.throttle import Throttle, network_of
+from iotcenter.interfaces import Clock
 from iotcenter.model import Role, User
 from iotcenter.storage.accounts import UserRow
 from iotcenter.storage.store import Store
@@ -35,12 +35,12 @@ class Users:
 
     _log = Logger()
 
-    def __init__(self, store: Store, reactor: Any, passwords: Passwords | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock, passwords: Passwords) -> None:
         self._store = store.accounts
-        self._seconds = reactor.seconds
-        self._passwords = passwords or Passwords(reactor)
-        self._of_account = Throttle(TRIES_OF_ACCOUNT, reactor.seconds)
-        self._of_address = Throttle(TRIES_OF_ADDRESS, reactor.seconds)
+        self._seconds = clock.seconds
+        self._passwords = passwords
+        self._of_account = Throttle(TRIES_OF_ACCOUNT, clock.seconds)
+        self._of_address = Throttle(TRIES_OF_ADDRESS, clock.seconds)
 
     async def list(self) -> tuple[User, ...]:
         """Everybody, by name."""

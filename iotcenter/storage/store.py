@@ -24,6 +24,9 @@ class Store:
 
     def __init__(self, directory: Path, reactor: Any) -> None:
         self._database = Database(directory / FILE, reactor)
+        self._directory = directory
+        self.last_written = 0.0
+        """When something was written last before this start, in Unix seconds; 0 where nothing ever was."""
         self.devices = Devices(self._database)
         self.readings = Readings(self._database)
         self.commands = Commands(self._database)
@@ -41,6 +44,7 @@ class Store:
 
         Raises ``StorageError``.
         """
+        self.last_written = max((file.stat().st_mtime for file in self._directory.glob(f"{FILE}*")), default=0.0)
         self._database.open()
 
     def close(self) -> Deferred[None]:

@@ -29,8 +29,8 @@ into a report, have 220 kB where all of them are the longest texts of the widest
 WELL_FORMED_ENROLLMENT = 16 * 1024
 """The longest frame while a device enrolls: a certificate request has some 250 bytes."""
 
-LATEST_TIMER = 30 * 86400.0
-"""The longest that a timer is set for; it is set again when it comes before the certificate's end."""
+LATEST_TIMER = 3600.0
+"""Seconds after which the certificate's end is looked at again: the wall clock may be set anew meanwhile."""
 
 
 def begin(connection: Connection, tls: ServerConnection) -> Conversation:
@@ -40,7 +40,7 @@ def begin(connection: Connection, tls: ServerConnection) -> Conversation:
         return EnrollmentConversation(connection)
     if protocol != ALPN_LINK:
         raise Refused("no protocol was agreed on (ALPN)")
-    peer = judge(tls, connection.house.accounts)
+    peer = judge(tls, connection.house.accounts, connection.house.clock.seconds())
     return RenewalConversation(connection, peer) if peer.expired else LinkConversation(connection, peer)
 
 
@@ -137,7 +137,7 @@ class LinkConversation:
         self._connection.drop(reason)
 
     def _watch_expiry(self) -> None:
-        left = self._expires + EXPIRED_GRACE - self._reactor.seconds()
+        left = self._expires + EXPIRED_GRACE - self._connection.house.clock.seconds()
         if left <= 0:
             self.close(CloseCode.EXPIRED, "the certificate has expired")
             return

@@ -21,12 +21,12 @@ from iotcenter.interfaces import Accounts, Authority, Credentials, Refused
 from iotcenter.model import DeviceId
 from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
 
-CERTIFICATE_EXPIRED = 10
-"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
+NOT_YET_VALID = 9
+EXPIRED = 10
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. They go by the machine's clock, which may
+not have been set yet: we judge by our own."""
 
 FAULTS = {
-    9: "the certificate is not valid yet: is the clock right?",
-    CERTIFICATE_EXPIRED: "the certificate has expired",
     18: "the certificate is signed by itself",
     19: "the certificate comes from another authority",
     20: "the certificate comes from another authority",
@@ -132,18 +132,20 @@ def protocol_of(connection: SSL.Connection) -> bytes:
     return connection.get_alpn_proto_negotiated()
 
 
-def judge(connection: ServerConnection, accounts: Accounts) -> Peer:
+def judge(connection: ServerConnection, accounts: Accounts, now: float) -> Peer:
     """Who is at the other end of a completed handshake. Raises ``Refused`` with the reason, for the device and the log.
 
-    The allow-list is looked at here, each time: whatever TLS remembers of earlier connections counts for nothing.
+    ``now`` is the time in Unix seconds. The allow-list is looked at here, each time: whatever TLS remembers of earlier
+    connections counts for nothing.
     """
     certificate = connection.get_peer_certificate(as_cryptography=True)
     if certificate is None:
         raise Refused("the device shows no certificate")
-    expired = (CERTIFICATE_EXPIRED, 0) in connection.faults
     for error, _ in connection.faults:
-        if error != CERTIFICATE_EXPIRED:
+        if error not in (NOT_YET_VALID, EXPIRED):
             raise Refused(FAULTS.get(error, f"the certificate is not valid (OpenSSL error {error})"))
+    if now < certificate.not_valid_before_utc.timestamp():
+        raise Refused("the certificate is not valid yet: is the clock right?")
     device = device_of(certificate)
     if device is None:
         raise Refused("the certificate names no device")
@@ -151,4 +153,5 @@ def judge(connection: ServerConnection, accounts: Accounts) -> Peer:
         accounts.check(device, key_of(certificate))
     except Refused as refusal:
         raise Barred(str(refusal)) from None
-    return Peer(device, certificate.not_valid_after_utc.timestamp(), expired)
+    expires = certificate.not_valid_after_utc.timestamp()
+    return Peer(device, expires, now >= expires)

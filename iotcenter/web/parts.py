@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iotcenter.identity.tokens import ApiTokens
     from iotcenter.identity.users import Users
     from iotcenter.identity.web_certificate import WebCertificate
+    from iotcenter.interfaces import Clock
     from iotcenter.storage.store import Store
 
 
@@ -32,10 +33,11 @@ class Ports:
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything that a handler may need. ``reactor`` is Twisted's, or a test's clock; ``names`` are those of [web] in
+    """Everything that a handler may need. ``reactor`` is Twisted's, or a test's; ``names`` are those of [web] in
     the configuration."""
 
     reactor: Any
+    clock: Clock
     center: Center
     store: Store
     authority: Authority

@@ -44,6 +44,15 @@ class LinksTests(CenterTestCase):
         self.assertEqual((device.state, device.last_seen), (PresenceState.OFFLINE, NOW + 5))
         self.assertIs(self.told(PresenceEvent)[-1].state, PresenceState.OFFLINE)
 
+    def test_nobody_is_late_because_the_clock_was_set(self) -> None:
+        """The times of links that stand move along with it."""
+        self.join()
+        self.clock.rightNow += 86400
+        self.clock.advance(1)
+        device = self.center.devices.get("kitchen-pi")
+        self.assertIs(device.state, PresenceState.ONLINE)
+        self.assertEqual(device.connected_since, NOW + 86400)
+
     async def test_late_by_its_own_rhythm(self) -> None:
         """A device that announced a reading every 10 s is late after 30 s without one, and in time again with the
         next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -28,23 +29,36 @@ LOOK_INTO_IT = 0.2
 """Seconds between two looks into the database: each reads all of it."""
 
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class Member:
     """One device: its process, and the books that it keeps."""
 
-    def __init__(self, reactor: Any, name: str, folder: Path) -> None:
+    def __init__(self, reactor: Any, name: str, folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self.id = ""
         self.directory = folder / name
         self.journal = Journal(folder / f"{name}-journal")
-        self.agent = AgentProcess(reactor, self.directory, APP, {FOLDER: str(self.journal.folder)})
+        books = {FOLDER: str(self.journal.folder)}
+        self.agent = AgentProcess(reactor, self.directory, APP, {**books, **environment})
 
 
 class Fleet:
-    """The server and its devices. ``settings`` are what stands in each ``iotdevice.toml``, besides the address."""
+    """The server and its devices. ``settings`` are what stands in each ``iotdevice.toml``, besides the address;
+    ``surroundings`` and ``of_devices`` are environment variables of the server and of the devices."""
 
-    def __init__(self, reactor: Any, folder: Path, size: int, settings: str = "") -> None:
-        self.server = ServerProcess(reactor, folder / "server")
-        self.members = [Member(reactor, f"device-{number}", folder) for number in range(1, size + 1)]
+    def __init__(
+        self,
+        reactor: Any,
+        folder: Path,
+        size: int,
+        settings: str = "",
+        surroundings: Mapping[str, str] = NOTHING,
+        of_devices: Mapping[str, str] = NOTHING,
+    ) -> None:
+        self.server = ServerProcess(reactor, folder / "server", environment=surroundings)
+        self.members = [Member(reactor, f"device-{number}", folder, of_devices) for number in range(1, size + 1)]
         self._reactor = reactor
         self._settings = settings
 

@@ -120,7 +120,7 @@ class Surroundings:
         self._count = 0
         self._next: Begin = link
         log = Logger(namespace="test", observer=cast(ILogObserver, self._note))
-        house = House(cast(Any, self.clock), cast(Any, self), cast(Any, self), cast(Any, self), log)
+        house = House(cast(Any, self.clock), self.clock, cast(Any, self), cast(Any, self), cast(Any, self), log)
         self.factory = ConnectionFactory(house, 10.0, self._begin)
 
     def connect(self, begin: Begin = link) -> tuple[Connection, Transport]:

@@ -142,7 +142,9 @@ class TLSTestCase(TestCase):
         self.center.start()
         self.lines: list[str] = []
         log = Logger(namespace="test", observer=cast(ILogObserver, self.logged))
-        self.service = TLSService(self.settings, House(reactor, self.center, self.authority, self.accounts, log))
+        self.service = TLSService(
+            self.settings, House(reactor, reactor, self.center, self.authority, self.accounts, log)
+        )
         self.service.startService()
         self.clients: list[Client] = []
 

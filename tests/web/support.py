@@ -113,6 +113,7 @@ class WebTestCase(TestCase):
         assets = Assets.load()
         return Parts(
             reactor=self.reactor,
+            clock=self.reactor,
             center=self.center,
             store=self.store,
             authority=self.authority,

@@ -27,6 +27,7 @@ class ReadingHandlers:
         self._history = parts.center.history
         self._readings = parts.store.readings
         self._reactor = parts.reactor
+        self._clock = parts.clock
 
     @api("/readings", role=Role.VIEWER, failures=(404,))
     async def query(self, request: Request, principal: Principal, query: ReadingsQuery) -> RawColumns | BucketColumns:
@@ -70,7 +71,7 @@ class ReadingHandlers:
         problems: dict[str, str] = {}
         for name, text in (("from", query.start), ("to", query.end)):
             try:
-                times[name] = parse_time(text, self._reactor.seconds(), zone)
+                times[name] = parse_time(text, self._clock.seconds(), zone)
             except BadTime as error:
                 problems[name] = str(error)
         if problems:

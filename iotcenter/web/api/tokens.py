@@ -21,7 +21,7 @@ class TokenHandlers:
     def __init__(self, parts: Parts) -> None:
         self._tokens = parts.tokens
         self._streams = parts.streams
-        self._seconds = parts.reactor.seconds
+        self._seconds = parts.clock.seconds
 
     @api("/tokens", role=Role.ADMIN)
     async def list(self, request: Request, principal: Principal) -> tuple[ApiToken, ...]:
