@@ -36,6 +36,7 @@ class Operation(Enum):
     OPEN = ord("o")
     WRITE = ord("w")
     TRUNCATE = ord("t")
+    ALLOCATE = ord("a")
     SYNC = ord("s")
     SYNC_FAILED = ord("f")
     RENAME = ord("r")

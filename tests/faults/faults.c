@@ -32,7 +32,7 @@ struct control {
     int32_t syncs_then;  /* what syncs_left is after that: 0 for a disk that stays broken */
 };
 
-enum { OPEN = 'o', WRITE = 'w', TRUNCATE = 't', SYNC = 's', SYNC_FAILED = 'f', RENAME = 'r', UNLINK = 'u' };
+enum { OPEN = 'o', WRITE = 'w', TRUNCATE = 't', ALLOCATE = 'a', SYNC = 's', SYNC_FAILED = 'f', RENAME = 'r', UNLINK = 'u' };
 
 struct entry {
     uint32_t operation;
@@ -168,6 +168,29 @@ ssize_t pwrite64(int file, const void *data, size_t length, off64_t offset) {
     return pwrite(file, data, length, offset);
 }
 
+static ssize_t put_all(int file, const struct iovec *parts, int count, off_t offset) {
+    ssize_t all = 0;
+    for (int part = 0; part < count; part++) {
+        ssize_t done = put(file, parts[part].iov_base, parts[part].iov_len, offset < 0 ? offset : offset + all);
+        if (done < 0) return all ? all : done;
+        all += done;
+        if ((size_t)done < parts[part].iov_len) break;
+    }
+    return all;
+}
+
+ssize_t writev(int file, const struct iovec *parts, int count) {
+    return is_ours(file) ? put_all(file, parts, count, -1) : syscall(SYS_writev, file, parts, count);
+}
+
+ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset) {
+    return is_ours(file) ? put_all(file, parts, count, offset) : syscall(SYS_pwritev, file, parts, count, offset, 0);
+}
+
+ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t offset) {
+    return pwritev(file, parts, count, offset);
+}
+
 static int sync_file(int file, long call) {
     if (!is_ours(file)) return (int)syscall(call, file);
     pthread_mutex_lock(&lock);
@@ -195,6 +218,19 @@ int ftruncate(int file, off_t length) {
     pthread_mutex_unlock(&lock);
     return result;
 }
+
+/* Room made for a file ahead: it is longer then, and holds zeros. */
+int posix_fallocate(int file, off_t offset, off_t length) {
+    if (!is_ours(file)) return syscall(SYS_fallocate, file, 0, offset, length) ? errno : 0;
+    pthread_mutex_lock(&lock);
+    int before = errno, result = room() || syscall(SYS_fallocate, file, 0, offset, length) ? errno : 0;
+    if (!result) note(ALLOCATE, file, (uint64_t)(offset + length), NULL, 0);
+    errno = before;
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+int posix_fallocate64(int file, off64_t offset, off64_t length) { return posix_fallocate(file, offset, length); }
 
 int ftruncate64(int file, off64_t length) { return ftruncate(file, length); }
 
