@@ -1,4 +1,5 @@
 # Sourced by the other scripts: Python environments in the checkout, made when they are missing or out of date.
+# shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -33,7 +34,7 @@ apt_install() {
 digest() {
     {
         "$python" -VV 2>&1
-        cd "$root"
+        cd "$root" || exit
         find "$@" -name __pycache__ -prune -o -type f ! -name dropin.cache -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum
 }

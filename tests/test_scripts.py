@@ -9,8 +9,11 @@ import signal
 import subprocess
 from pathlib import Path
 from tempfile import mkdtemp
+from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support import run
 
 ROOT = Path(__file__).parent.parent
 
@@ -77,6 +80,16 @@ class ScriptCase(SynchronousTestCase):
             timeout=PATIENCE,
         )
         return done.returncode, done.stdout
+
+
+class FaultTests(SynchronousTestCase):
+    """What can be seen without running them."""
+
+    def test_shellcheck(self) -> None:
+        """No script has any of the faults that shellcheck knows."""
+        if shutil.which("shellcheck") is None:
+            raise SkipTest("needs shellcheck")
+        run("shellcheck", *sorted((ROOT / "script").iterdir()), ROOT / ".ci" / "run", cwd=ROOT)
 
 
 class EnvironmentTests(ScriptCase):

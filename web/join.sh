@@ -35,20 +35,29 @@ choose_places() {
     fi
 }
 
+# What root installs is run by a user of its own, who may not look everywhere: into root's home, for one.
+as_anybody() {
+    if [ -n "$system" ]; then
+        runuser -u nobody -- "$@"
+    else
+        "$@"
+    fi
+}
+
 is_python() {
-    "$1" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    as_anybody "$1" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' </dev/null 2>/dev/null
 }
 
 find_python() {
-    for python in python3 python3.14 python3.13 python3.12 python3.11; do
-        if is_python "$python"; then
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if python=$(command -v "$candidate") && is_python "$python"; then
             return
         fi
     done
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "Installing python3-venv with apt-get."
         apt_install python3-venv || { apt-get -qq update >&2 && apt_install python3-venv; } || fail "apt-get failed"
-        python=python3
+        python=/usr/bin/python3
         if is_python "$python"; then
             return
         fi
@@ -68,7 +77,7 @@ pip_install() {
 
 # First the agent itself, even over one of the same version; then whatever it needs and is not there.
 install_agent() {
-    if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    if ! as_anybody "$venv/bin/python" -m pip --version </dev/null >/dev/null 2>&1; then
         say "Making an environment in $venv."
         mkdir -p "$venv"
         "$python" -m venv --clear "$venv"

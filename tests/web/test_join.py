@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
+from unittest import SkipTest
 
 from iotcenter.model import Role
 from iotcenter.web.doors import Door
 from iotcenter.web.join import refusal
 from iotcenter.wire.token import parse_token
+from tests.support import run
 from tests.transports.support import new_key, request_for
 from tests.web.support import WebTestCase
 
@@ -33,6 +36,14 @@ CURL = """#!/bin/sh
 echo "curl $*" >>"$CALLS"
 while [ "$1" != -o ]; do shift; done
 echo wheel >"$2"
+"""
+
+
+RUNUSER = """#!/bin/sh
+# Stands for runuser: that user may run anything but the first Python of the path.
+shift 3
+[ "$1" = "$STUBS/python3" ] && exit 126
+exec "$@"
 """
 
 
@@ -149,9 +160,30 @@ class ScriptTests(JoinTestCase):
             (self.stubs / f"python3.{version}").symlink_to("python3")
         (self.stubs / "id").write_text("#!/bin/sh\necho 1000\n")
         (self.stubs / "id").chmod(0o755)
-        done = self.run_script(await self.script())
+        done = self.run_script((await self.script()).replace("/usr/bin/python3", "python3"))
         self.assertEqual(done.returncode, 1)
         self.assertIn("sudo apt-get install -y python3-venv", done.stderr)
+
+    async def test_python_of_root_alone(self) -> None:
+        """Root passes over a Python that the agent's user may not run, such as one in root's home."""
+        other = self.stubs / "others" / "python3.12"
+        other.parent.mkdir()
+        other.write_text(PYTHON)
+        other.chmod(0o755)
+        (self.stubs / "runuser").write_text(RUNUSER)
+        (self.stubs / "runuser").chmod(0o755)
+        only_looks = (await self.script()).removesuffix("iotcenter_join\n") + 'find_python; say "$name: $python"\n'
+        path = f"{self.stubs}:{other.parent}:{os.defpath}"
+        done = self.run_script(f"system=yes\n{only_looks}", PATH=path)
+        self.assertEqual(done.stderr, f"attic: {other}\n")
+        self.assertEqual(self.run_script(f"system=\n{only_looks}").stderr, f"attic: {self.stubs}/python3\n")
+
+    async def test_shellcheck(self) -> None:
+        """The script as it is sent has none of the faults that shellcheck knows."""
+        if shutil.which("shellcheck") is None:
+            raise SkipTest("needs shellcheck")
+        (self.directory / "join.sh").write_text(await self.script())
+        run("shellcheck", "join.sh", cwd=self.directory)
 
     async def test_download_fails(self) -> None:
         """Where the agent cannot be had, nothing is enrolled."""
