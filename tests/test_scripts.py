@@ -26,7 +26,7 @@ name=iotcenter; for word; do [ "$word" = iotdevice ] && name=iotdevice; done
 echo "$*" >>"$CALLS"
 trap 'echo "stopped $name" >>"$CALLS"; exit 0' TERM
 echo "$name prints   this"
-: >"$STATE/up-$name"
+[ -e "$STATE/die-$name" ] || : >"$STATE/up-$name"
 while [ ! -e "$STATE/die-$name" ]; do sleep 0.02; done
 echo "$name: port 9998 is taken" >&2
 exit 1
