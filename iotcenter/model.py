@@ -95,6 +95,15 @@ class PresenceState(StrEnum):
     OFFLINE = "offline"
 
 
+class ClockState(StrEnum):
+    """What is known of a device's clock: it is right, or wrong by minutes, or there is none."""
+
+    UNKNOWN = "unknown"
+    RIGHT = "right"
+    WRONG = "wrong"
+    NONE = "none"
+
+
 class CommandState(StrEnum):
     """Where a command is on its way; the last four are final."""
 
@@ -217,16 +226,22 @@ class SeriesValue(Noun, frozen=True, omit_defaults=False):
 
 
 class Account(Noun, frozen=True, omit_defaults=False):
-    """What became of a device's readings: the server's side of the books."""
+    """What became of a device's readings: the server's side of the books.
+
+    ``received`` were stored, ``late`` of them over a minute after they were measured. ``duplicates`` came again and
+    changed nothing, ``refused`` can never be stored. ``lost`` is what the device says that it had to throw away.
+    """
 
     received: int = 0
     duplicates: int = 0
     late: int = 0
     lost: int = 0
+    refused: int = 0
 
 
 class Device(Noun, frozen=True, omit_defaults=False):
-    """A device as the API shows it. ``reason`` says in words why the state is not online."""
+    """A device as the API shows it. ``reason`` says in words why the state is not online, ``clock_offset`` by how many
+    seconds its clock is ahead of the server's."""
 
     name: DeviceName
     id: DeviceId
@@ -241,6 +256,8 @@ class Device(Noun, frozen=True, omit_defaults=False):
     app_detail: str = ""
     created: float = 0.0
     revoked: bool = False
+    clock: ClockState = ClockState.UNKNOWN
+    clock_offset: float | None = None
     series: tuple[SeriesValue, ...] = ()
     commands: tuple[CommandOffer, ...] = ()
     account: Account = Account()

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.known import KnownDevice
+from iotcenter.center.lost import Lost
 from iotcenter.center.subscribers import DeviceEvent, RemovedEvent, Subscribers
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.enrollment import require_device_name
 from iotcenter.interfaces import Clock
 from iotcenter.model import Device, DeviceId
 from iotcenter.storage.devices import DeviceRow
+from iotcenter.storage.sql import seconds
 from iotcenter.storage.store import Store
 
 
@@ -40,8 +42,11 @@ class Devices:
             self._by_id[device_id].latest.update(values)
         for device_id, account in (await self._store.readings.accounts()).items():
             known = self._by_id[device_id]
-            known.count(account.received, account.duplicates, account.late)
-            known.lost = account.lost
+            known.count(account.received, account.duplicates, account.late, account.refused)
+        for device_id, (lost, told) in (await self._store.readings.lost()).items():
+            self._by_id[device_id].lost = Lost(lost, told)
+        for device_id, run in (await self._store.arrivals.newest()).items():
+            self._by_id[device_id].timeline.resume(run.boot, run.last, seconds(run.time))
 
     def all(self) -> tuple[Device, ...]:
         """Every device as it stands now, by name."""

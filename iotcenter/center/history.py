@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iotcenter.center.devices import Devices
+from iotcenter.storage.arrivals import Run
 from iotcenter.storage.readings import Columns
 from iotcenter.storage.store import Store
 
@@ -21,3 +22,7 @@ class History:
         """
         known = self._devices.named(name)
         return await self._store.readings.query(known.id, series, start, end, step)
+
+    async def arrivals(self, name: str, limit: int) -> tuple[Run, ...]:
+        """When a device's readings came: the last runs, newest first. Raises ``UnknownDevice``."""
+        return await self._store.arrivals.of(self._devices.named(name).id, limit)

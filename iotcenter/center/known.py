@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from iotcenter.center.lost import Lost
 from iotcenter.center.presence import judge
+from iotcenter.center.timeline import Timeline
 from iotcenter.model import (
     Account,
     AppState,
@@ -43,10 +45,12 @@ class KnownDevice:
         self.state = PresenceState.OFFLINE
         self.commands: tuple[CommandOffer, ...] = ()
         self.latest: dict[str, tuple[Value, float]] = {}
+        self.timeline = Timeline()
         self.received = 0
         self.duplicates = 0
         self.late = 0
-        self.lost = 0
+        self.refused = 0
+        self.lost = Lost()
         self._series: dict[str, Series] = {}
         self._every = 0.0
 
@@ -70,11 +74,12 @@ class KnownDevice:
         """The offer of that name."""
         return next((offer for offer in self.commands if offer.name == name), None)
 
-    def count(self, received: int, duplicates: int, late: int) -> None:
+    def count(self, received: int, duplicates: int, late: int, refused: int) -> None:
         """Enter what became of a report."""
         self.received += received
         self.duplicates += duplicates
         self.late += late
+        self.refused += refused
 
     def newest(self, reading: Reading) -> bool:
         """Remember ``reading`` where it is not older than what is known; whether it was."""
@@ -116,9 +121,11 @@ class KnownDevice:
             app_detail=self.app_detail,
             created=self.created,
             revoked=self.revoked,
+            clock=self.timeline.clock,
+            clock_offset=self.timeline.clock_off,
             series=self._values(),
             commands=self.commands,
-            account=Account(self.received, self.duplicates, self.late, self.lost),
+            account=Account(self.received, self.duplicates, self.late, self.lost.total, self.refused),
         )
 
     def _values(self) -> tuple[SeriesValue, ...]:

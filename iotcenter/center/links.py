@@ -124,9 +124,8 @@ class Links:
         before = (known.series, known.commands, known.app, known.app_detail, known.agent)
         known.offer(hello.series, hello.commands)
         known.app, known.app_detail, known.agent = hello.app, hello.app_detail, hello.agent
-        if hello.lost > known.lost:
-            known.lost = hello.lost
-            self._keeper.keep((known.id, "lost"), lambda: self._store.readings.set_lost(known.id, known.lost))
+        if known.lost.say(hello.lost):
+            self._keeper.keep((known.id, "lost"), lambda: self._write_lost(known))
         if before != (known.series, known.commands, known.app, known.app_detail, known.agent):
             self._keeper.keep((known.id, "offer"), lambda: self._write_offer(known))
             self._devices.announce(known)
@@ -171,6 +170,9 @@ class Links:
     def _note(self, known: KnownDevice) -> None:
         seen = known.last_seen or known.created
         self._keeper.keep((known.id, "seen"), lambda: self._store.devices.seen(known.id, seen, known.address))
+
+    def _write_lost(self, known: KnownDevice) -> Deferred[None]:
+        return self._store.readings.set_lost(known.id, known.lost.total, known.lost.told)
 
     def _write_offer(self, known: KnownDevice) -> Deferred[None]:
         return self._store.devices.offered(known.id, known.agent, known.series, known.commands)

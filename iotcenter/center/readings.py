@@ -42,6 +42,7 @@ class Readings:
         """A device sent readings."""
         now = self._clock.seconds()
         attachment.known.last_report = now
+        report = attachment.known.timeline.place(report, now)
         self._store.readings.append(attachment.known.id, report, now, partial(self._stored, attachment, report))
 
     def _stored(self, attachment: DeviceLink, report: Report | DamagedReport, outcome: Outcome) -> None:
@@ -49,7 +50,7 @@ class Readings:
             self._turn_away(attachment, report, str(outcome.error))
             return
         known = attachment.known
-        known.count(len(outcome.new), outcome.duplicates, outcome.late)
+        known.count(len(outcome.new), outcome.duplicates, outcome.late, len(outcome.refused))
         count = report.count if isinstance(report, DamagedReport) else len(report.readings)
         ack = Ack(report.boot, report.sequence, count, outcome.refused)
         self._acks.setdefault(attachment, []).append(ack)
@@ -58,6 +59,7 @@ class Readings:
                 self._subscribers.changed(LiveReading(known.name, reading.name, reading.value, reading.time))
 
     def _turn_away(self, attachment: DeviceLink, report: Report | DamagedReport, reason: str) -> None:
+        attachment.known.timeline.forget(report)
         if attachment.current:
             attachment.link.send(Busy(report.boot, report.sequence, RETRY, reason))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from iotcenter.cli.api import Api
 from iotcenter.cli.asking import confirm
-from iotcenter.cli.output import Answer, age, facts, moment, plain, say, table
+from iotcenter.cli.output import Answer, age, facts, length, moment, plain, say, table
 
 
 def list_all(api: Api, given: Namespace) -> Answer:
@@ -33,6 +33,7 @@ def show(api: Api, given: Namespace) -> Answer:
             ("Transport", device["transport"]),
             ("Agent", device["agent"]),
             ("Application", " ".join(filter(None, (device["app"], device["app_detail"])))),
+            ("Clock", clock(device)),
             ("Readings", ", ".join(f"{count} {what}" for what, count in device["account"].items())),
             ("Commands", ", ".join(offer["name"] for offer in device["commands"])),
             ("Id", device["id"]),
@@ -53,6 +54,17 @@ def show(api: Api, given: Namespace) -> Answer:
 def state(device: dict[str, Any]) -> str:
     """A device's state in one word."""
     return "revoked" if device["revoked"] else str(device["state"])
+
+
+def clock(device: dict[str, Any]) -> str | None:
+    """What is known of a device's clock; None where that is nothing."""
+    off = device["clock_offset"]
+    if device["clock"] == "none":
+        return "none: readings are placed by their ages"
+    if off is None:
+        return None
+    way = f"{length(abs(off))} {'ahead' if off > 0 else 'behind'}"
+    return f"{way}: the times of readings are set right" if device["clock"] == "wrong" else f"right, {way}"
 
 
 def _value(series: dict[str, Any]) -> tuple[object, ...]:

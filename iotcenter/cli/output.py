@@ -79,11 +79,13 @@ def moment(time: float | None) -> str:
 
 def age(time: float | None, now: float) -> str:
     """How long ago something was."""
-    if time is None:
-        return "never"
-    seconds = max(0, int(now - time))
+    return "never" if time is None else f"{length(max(0.0, now - time))} ago"
+
+
+def length(seconds: float) -> str:
+    """A length of time."""
     _, size, name = next(unit for unit in UNITS if seconds >= unit[0])
-    return f"{seconds // size} {name} ago"
+    return f"{int(seconds) // size} {name}"
 
 
 def _draw(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

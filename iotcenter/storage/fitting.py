@@ -1,9 +1,9 @@
-"""What may be stored: a reading as a device sent it, set right in time, or the reason why it cannot be."""
+"""What may be stored: a reading at its place in time, or the reason why it cannot be."""
 
 from __future__ import annotations
 
 from iotcenter.model import LARGEST, Reading, Value
-from iotcenter.storage.times import fault, place
+from iotcenter.storage.times import fault
 
 LONGEST_TEXT = 255
 """Characters of a text: room for a state or a short message."""
@@ -13,16 +13,13 @@ class Unfit(Exception):
     """Why a reading will never be stored, in words for the device's owner."""
 
 
-def fit(reading: Reading, received: float, shift: float) -> Reading:
-    """The reading as it is stored, with its Unix time, and numbers as floats. Raises ``Unfit``."""
-    time = place(reading.time, received, shift)
-    reason = fault(time, received)
+def fit(reading: Reading, received: float) -> Reading:
+    """The reading as it is stored, its numbers as floats. Raises ``Unfit``."""
+    reason = fault(reading.time, received)
     if reason is not None:
         raise Unfit(reason)
     value = _fit_value(reading.value)
-    if time == reading.time and value is reading.value:
-        return reading
-    return Reading(reading.name, value, time)
+    return reading if value is reading.value else Reading(reading.name, value, reading.time)
 
 
 def _fit_value(value: Value) -> Value:

@@ -13,11 +13,12 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from iotcenter.model import DeviceId, Reading, Value, is_series_name
+from iotcenter.storage.arrivals import ArrivalNotes, Run
 from iotcenter.storage.errors import NotFound, StorageError
 from iotcenter.storage.fitting import Unfit, fit
 from iotcenter.storage.progress import Progress, Range, unpacked
 from iotcenter.storage.sql import change, find, insert, milliseconds, select
-from iotcenter.storage.times import LATE, shift_of
+from iotcenter.storage.times import LATE
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.messages import Refusal, Report
 
@@ -33,10 +34,11 @@ FORGET_BOOTS = """
     DELETE FROM progress WHERE device = ?1 AND boot IN (
         SELECT boot FROM progress WHERE device = ?1 ORDER BY changed DESC LIMIT -1 OFFSET ?2)
 """
-ACCOUNT = "INTO account (device, received, duplicates, late)"
+ACCOUNT = "INTO account (device, received, duplicates, late, refused)"
 ADD_TO_ACCOUNT = """
     ON CONFLICT (device) DO UPDATE SET
-    received = received + excluded.received, duplicates = duplicates + excluded.duplicates, late = late + excluded.late
+    received = received + excluded.received, duplicates = duplicates + excluded.duplicates, late = late + excluded.late,
+    refused = refused + excluded.refused
 """
 
 MOST_SERIES = 512
@@ -123,7 +125,8 @@ class _Batch:
         self._connection = connection
         self._readings: list[tuple[int, int, int, int, Value]] = []
         self._progress: dict[tuple[DeviceId, int], tuple[Progress, float]] = {}
-        self._accounts: dict[DeviceId, tuple[int, int, int]] = {}
+        self._accounts: dict[DeviceId, tuple[int, int, int, int]] = {}
+        self._arrivals = ArrivalNotes(connection)
         self._new_boots: set[DeviceId] = set()
 
     def take(self, known: Known | None, report: Report | DamagedReport, received: float) -> Outcome:
@@ -135,17 +138,18 @@ class _Batch:
         unseen = sum(last - first + 1 for first, last in fresh)
         if unseen < count:
             readings, damaged = _within(fresh, readings), _within(fresh, damaged)
-        shift = shift_of(report.time, received)
         new: list[Reading] = []
         refused = [Refusal(sequence, reason) for sequence, reason in damaged]
         for sequence, reading in readings:
             try:
-                new.append(self._add(known, report.boot, sequence, fit(reading, received, shift)))
+                new.append(self._add(known, report.boot, sequence, fit(reading, received)))
             except Unfit as unfit:
                 refused.append(Refusal(sequence, str(unfit)))
         late = sum(received - reading.time > LATE for reading in new)
         outcome = Outcome(tuple(new), tuple(refused), count - unseen, late)
         self._count(known.device, outcome)
+        if new:
+            self._note_arrival(known.device, report, fresh, outcome, received)
         return outcome
 
     def write(self) -> None:
@@ -161,6 +165,7 @@ class _Batch:
             change(self._connection, FORGET_BOOTS, device, BOOTS_KEPT)
         accounts = [(device, *numbers) for device, numbers in self._accounts.items()]
         insert(self._connection, ACCOUNT, accounts, ADD_TO_ACCOUNT)
+        self._arrivals.write()
 
     def _advance(self, known: Known, report: Report | DamagedReport, count: int, received: float) -> tuple[Range, ...]:
         """Which of the report's sequence numbers had not come before; from now on they have."""
@@ -191,12 +196,26 @@ class _Batch:
         return int(number)
 
     def _count(self, device: DeviceId, outcome: Outcome) -> None:
-        received, duplicates, late = self._accounts.get(device, (0, 0, 0))
+        received, duplicates, late, refused = self._accounts.get(device, (0, 0, 0, 0))
         self._accounts[device] = (
             received + len(outcome.new),
             duplicates + outcome.duplicates,
             late + outcome.late,
+            refused + len(outcome.refused),
         )
+
+    def _note_arrival(
+        self,
+        device: DeviceId,
+        report: Report | DamagedReport,
+        fresh: tuple[Range, ...],
+        outcome: Outcome,
+        received: float,
+    ) -> None:
+        came, newest = milliseconds(received), milliseconds(outcome.new[-1].time)
+        clock = milliseconds(report.time) - came if report.time else None
+        run = Run(report.boot, fresh[0][0], fresh[-1][1], newest, came, came, clock, outcome.late)
+        self._arrivals.note(device, run)
 
 
 def _contents(

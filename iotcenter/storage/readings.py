@@ -24,10 +24,11 @@ from iotcenter.wire.messages import Report
 
 __all__ = ["Columns", "Outcome", "Page", "Readings"]
 
-ACCOUNTS = "SELECT device, received, duplicates, late, lost FROM account"
+ACCOUNTS = "SELECT device, received, duplicates, late, lost, refused FROM account"
+LOST = "SELECT device, lost, told FROM account"
 SET_LOST = """
-    INSERT INTO account (device, lost) VALUES (?, ?)
-    ON CONFLICT (device) DO UPDATE SET lost = max(lost, excluded.lost)
+    INSERT INTO account (device, lost, told) VALUES (?, ?, ?)
+    ON CONFLICT (device) DO UPDATE SET lost = excluded.lost, told = excluded.told
 """
 
 MOST_WAITING = 50_000
@@ -64,16 +65,17 @@ class Readings:
         except StorageError as error:
             done(Outcome(error=error))
 
-    def set_lost(self, device: DeviceId, lost: int) -> Deferred[None]:
-        """The device says how many readings it ever had to throw away. Fails with ``NotFound``."""
-        return self._database.write(partial(_set_lost, device=device, lost=lost))
+    def set_lost(self, device: DeviceId, lost: int, told: int) -> Deferred[None]:
+        """The device ever had to throw away ``lost`` readings, and said last that it were ``told``. Fails with
+        ``NotFound``."""
+        return self._database.write(partial(_set_lost, device=device, lost=lost, told=told))
+
+    def lost(self) -> Deferred[dict[DeviceId, tuple[int, int]]]:
+        """What was set last with ``set_lost``, of each device."""
+        return self._database.read(_lost)
 
     def accounts(self) -> Deferred[dict[DeviceId, Account]]:
-        """What became of the readings of each device that ever sent any.
-
-        ``received`` were stored, ``late`` of them over a minute after they were measured; ``duplicates`` came again
-        and changed nothing; ``lost`` is what the device says that it had to throw away. What was refused is in none.
-        """
+        """What became of the readings of each device that ever sent any."""
         return self._database.read(_accounts)
 
     def latest(self) -> Deferred[dict[DeviceId, dict[str, tuple[Value, float]]]]:
@@ -151,9 +153,13 @@ class _Gathering(Job):
         return Outcome(error=StorageError("Storing failed within the server: its log says more."))
 
 
-def _set_lost(connection: sqlite3.Connection, device: DeviceId, lost: int) -> None:
+def _set_lost(connection: sqlite3.Connection, device: DeviceId, lost: int, told: int) -> None:
     check_device(connection, device)
-    change(connection, SET_LOST, device, lost)
+    change(connection, SET_LOST, device, lost, told)
+
+
+def _lost(connection: sqlite3.Connection) -> dict[DeviceId, tuple[int, int]]:
+    return {device: (lost, told) for device, lost, told in select(connection, LOST)}
 
 
 def _accounts(connection: sqlite3.Connection) -> dict[DeviceId, Account]:

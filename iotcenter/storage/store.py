@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from iotcenter.storage.accounts import Accounts
+from iotcenter.storage.arrivals import Arrivals
 from iotcenter.storage.commands import Commands
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
@@ -29,6 +30,7 @@ class Store:
         """When something was written last before this start, in Unix seconds; 0 where nothing ever was."""
         self.devices = Devices(self._database)
         self.readings = Readings(self._database)
+        self.arrivals = Arrivals(self._database)
         self.commands = Commands(self._database)
         self.logs = Logs(self._database)
         self.accounts = Accounts(self._database)

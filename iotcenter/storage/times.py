@@ -1,4 +1,4 @@
-"""When something was measured: what a device says of it, set right by the server's clock."""
+"""When something was measured: what can be, and what cannot."""
 
 from __future__ import annotations
 
@@ -18,15 +18,9 @@ LATE = 60.0
 """A reading that comes this many seconds after it was measured is filled in late."""
 
 
-def shift_of(clock: float, received: float) -> float:
-    """What to add to a device's times, of which it said that its clock was at ``clock`` (0: it has none) on sending."""
-    off = received - clock
-    return off if clock != 0 and abs(off) > MOST_OFF else 0.0
-
-
-def place(time: float, received: float, shift: float = 0.0) -> float:
+def place(time: float, received: float) -> float:
     """The Unix time of ``time``."""
-    return received + time if time < RELATIVE else time + shift
+    return received + time if time < RELATIVE else time
 
 
 def fault(time: float, received: float) -> str | None:

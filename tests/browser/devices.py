@@ -127,7 +127,7 @@ class MadeUpDevice:
             assert outcome.error is None, outcome.error
             known = self._parts.center.devices.find(self.id)
             assert known is not None
-            known.count(len(outcome.new), 0, 0)
+            known.count(len(outcome.new), 0, 0, 0)
             for reading in outcome.new:
                 known.newest(reading)
 

@@ -240,7 +240,7 @@ class CommandsTests(CenterTestCase):
         await self.center.commands.cancel(command.id, "ann")
         self.patch(self.store.commands, "update", update)
         self.clock.advance(WRITE_AGAIN)
-        await self.store.readings.set_lost(self.device, 0)  # is in the same commit, or a later one
+        await self.store.readings.set_lost(self.device, 0, 0)  # is in the same commit, or a later one
         self.center.stop()
         await self.open_center()
         self.assertIs((await self.center.commands.get(command.id)).state, CommandState.CANCELLED)

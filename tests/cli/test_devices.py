@@ -22,7 +22,9 @@ DEVICE: dict[str, Any] = {
     "revoked": False,
     "series": [{"name": "temperature", "value": 21.4567, "unit": "Cel", "decimals": 1, "time": 1790000000.0}],
     "commands": [{"name": "identify"}, {"name": "reboot"}],
-    "account": {"received": 12, "duplicates": 1, "late": 0, "lost": 0},
+    "clock": "wrong",
+    "clock_offset": -10810.0,
+    "account": {"received": 12, "duplicates": 1, "late": 0, "lost": 0, "refused": 0},
 }
 ENROLLMENT = {"token": "iot1_abc", "line": "curl -fsSk https://host/join/x | sh", "id": 3}
 
@@ -63,9 +65,10 @@ class DeviceTests(CommandLineCase):
         self.answers("GET /api/v1/devices/kitchen-pi", DEVICE)
         shown = self.line("device", "show", "kitchen-pi")
         self.assertIn("Commands     identify, reboot\n", shown)
-        self.assertIn("Readings     12 received, 1 duplicates, 0 late, 0 lost\n", shown)
+        self.assertIn("Readings     12 received, 1 duplicates, 0 late, 0 lost, 0 refused\n", shown)
         self.assertIn("temperature\t21.5\tCel\t", shown)
         self.assertNotIn("Why", shown)
+        self.assertIn("Clock        3 h behind: the times of readings are set right\n", shown)
 
     def test_hostile_text(self) -> None:
         """What a device wrote cannot steer the terminal."""

@@ -18,16 +18,11 @@ class FittingTests(SynchronousTestCase):
         """A reading that needs no change is not made anew."""
         for value in (20.5, True, "open"):
             reading = Reading("t", value, NOW)
-            self.assertIs(fit(reading, NOW, 0), reading)
-
-    def test_time(self) -> None:
-        """A reading gets the time at which it was measured."""
-        self.assertEqual(fit(Reading("t", 1.5, -2.0), NOW, 0), Reading("t", 1.5, NOW - 2))
-        self.assertEqual(fit(Reading("t", 1.5, NOW - 3600), NOW, 3600), Reading("t", 1.5, NOW))
+            self.assertIs(fit(reading, NOW), reading)
 
     def test_integer(self) -> None:
         """A whole number is a number like any other: what is kept as an integer is a truth value."""
-        fitted = fit(Reading("t", 3, NOW), NOW, 0)
+        fitted = fit(Reading("t", 3, NOW), NOW)
         self.assertEqual((fitted.value, type(fitted.value)), (3.0, float))
 
     def test_unfit(self) -> None:
@@ -42,5 +37,5 @@ class FittingTests(SynchronousTestCase):
         ]
         for value, time, reason in cases:
             with self.assertRaises(Unfit) as caught:
-                fit(Reading("t", value, time), NOW, 0)
+                fit(Reading("t", value, time), NOW)
             self.assertIn(reason, str(caught.exception))

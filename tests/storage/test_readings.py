@@ -150,16 +150,6 @@ class RefusingTests(ReadingsCase):
 class TimingTests(ReadingsCase):
     """When a reading was measured."""
 
-    async def test_age(self) -> None:
-        """A device without a clock sends ages."""
-        outcome = await self.store(report(1, 1.0, time=-12.5))
-        self.assertEqual(outcome.new, (Reading("t", 1.0, NOW - 12.5),))
-
-    async def test_wrong_clock(self) -> None:
-        """The times of a device whose clock is wrong are set right."""
-        outcome = await self.store(report(1, 1.0, time=NOW - 3605, clock=NOW - 3600))
-        self.assertEqual(outcome.new, (Reading("t", 1.0, NOW - 5),))
-
     async def test_impossible(self) -> None:
         """A time that cannot be, and is not set right, is refused."""
         outcome = await self.store(report(1, 1.0, time=NOW + 2 * 86400))
@@ -183,16 +173,18 @@ class AccountTests(ReadingsCase):
         await self.store(report(1, 1.0), GARDEN)
         self.assertEqual(
             await self.readings.accounts(),
-            {KITCHEN: Account(received=4, duplicates=1, late=2, lost=0), GARDEN: Account(received=1)},
+            {KITCHEN: Account(received=4, duplicates=1, late=2, lost=0, refused=1), GARDEN: Account(received=1)},
         )
 
     async def test_lost(self) -> None:
-        """What the device had to throw away is the most that it ever said."""
-        for lost in (3, 7, 5):
-            await self.readings.set_lost(KITCHEN, lost)
+        """What the device had to throw away is what was said last, and is there after a restart."""
+        for lost, told in ((3, 3), (10, 7)):
+            await self.readings.set_lost(KITCHEN, lost, told)
         await self.store(report(1, 1.0))
-        self.assertEqual((await self.readings.accounts())[KITCHEN], Account(received=1, lost=7))
-        await self.assertFailure(self.readings.set_lost("f" * 32, 1), NotFound)
+        await self.reopen()
+        self.assertEqual((await self.readings.accounts())[KITCHEN], Account(received=1, lost=10))
+        self.assertEqual((await self.readings.lost())[KITCHEN], (10, 7))
+        await self.assertFailure(self.readings.set_lost("f" * 32, 1, 1), NotFound)
 
     async def test_boots_are_forgotten(self) -> None:
         """A device that restarts all the time leaves the last boots that reported, and no more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iotcenter.model import LogLevel, LogLine, Role
+from iotcenter.model import LogLevel, LogLine, Reading, Role
 from iotcenter.wire.messages import Command, Log, Result, ResultState
 from tests.web.support import Visitor, WebTestCase
 
@@ -20,7 +20,20 @@ class DeviceTests(WebTestCase):
         attic, kitchen = answer.json()
         self.assertEqual((attic["name"], kitchen["name"], kitchen["state"]), ("attic", "kitchen-pi", "online"))
         self.assertEqual([one["name"] for one in kitchen["series"]], ["temperature", "door"])
-        self.assertEqual(set(kitchen["account"]), {"received", "duplicates", "late", "lost"})
+        self.assertEqual(set(kitchen["account"]), {"received", "duplicates", "late", "lost", "refused"})
+        self.assertEqual((kitchen["clock"], kitchen["clock_offset"]), ("unknown", None))
+
+    async def test_arrivals(self) -> None:
+        """When its readings came can be looked up."""
+        _, attachment = await self.device("kitchen-pi")
+        now = self.parts.reactor.seconds()
+        await self.report(attachment, Reading("temperature", 20.5, now))
+        viewer = await self.program(Role.VIEWER)
+        answer = await self.ask("GET", "/api/v1/devices/kitchen-pi/arrivals?limit=5", viewer)
+        [run] = answer.json()
+        self.assertEqual((run["first"], run["last"], run["since"], run["late"]), (1, 1, round(now, 3), 0))
+        answer = await self.ask("GET", "/api/v1/devices/attic/arrivals", viewer)
+        self.assertEqual(answer.status, 404)
 
     async def test_add(self) -> None:
         """A device that is added has an id, and a token with the line to paste; its name cannot be taken again."""

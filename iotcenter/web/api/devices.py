@@ -6,7 +6,9 @@ from twisted.web.server import Request
 
 from iotcenter.identity.errors import Unfit
 from iotcenter.model import Device, Role
-from iotcenter.web.api.schema import AddedDevice, DeviceChange, NewDevice
+from iotcenter.storage.arrivals import Run
+from iotcenter.storage.sql import seconds, seconds_or_none
+from iotcenter.web.api.schema import AddedDevice, Arrival, ArrivalsQuery, DeviceChange, NewDevice
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import api
@@ -19,6 +21,7 @@ class DeviceHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._devices = parts.center.devices
+        self._history = parts.center.history
         self._accounts = parts.accounts
         self._enrolling = Enrolling(parts)
 
@@ -42,6 +45,14 @@ class DeviceHandlers:
         """One device, with its newest values."""
         return self._devices.get(name)
 
+    @api("/devices/<name>/arrivals", role=Role.VIEWER, failures=(404,))
+    async def arrivals(
+        self, request: Request, principal: Principal, name: str, query: ArrivalsQuery
+    ) -> tuple[Arrival, ...]:
+        """When a device's readings came, as opposed to when they were measured: the last runs of reports that followed
+        on one another, newest first."""
+        return tuple(_arrival(run) for run in await self._history.arrivals(name, query.limit))
+
     @api("/devices/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
     async def rename(self, request: Request, principal: Principal, name: str, body: DeviceChange) -> Device:
         """Rename a device; its link, its readings and its certificate stay."""
@@ -56,3 +67,16 @@ class DeviceHandlers:
     async def revoke(self, request: Request, principal: Principal, name: str) -> Device:
         """Bar a device at once; its readings stay."""
         return await self._devices.revoke(name, principal.actor)
+
+
+def _arrival(run: Run) -> Arrival:
+    return Arrival(
+        boot=run.boot,
+        first=run.first,
+        last=run.last,
+        time=seconds(run.time),
+        since=seconds(run.since),
+        until=seconds(run.until),
+        clock_offset=seconds_or_none(run.clock),
+        late=run.late,
+    )

@@ -14,6 +14,7 @@ from iotcenter.center.commands import MAX_LIFETIME, MAX_TIMEOUT
 from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
 from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Role, SeriesName
+from iotcenter.storage import arrivals
 
 When = Annotated[str, Meta(max_length=40, description="Unix seconds, ISO 8601, or now-6h (s, m, h, d, w)")]
 Host = Annotated[str, Meta(min_length=1, max_length=260)]
@@ -57,6 +58,27 @@ class LogQuery(Taken, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=MAX_LINES)] = 100
     before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
     level: LogLevel = LogLevel.DEBUG
+
+
+class ArrivalsQuery(Taken, frozen=True):
+    """How many runs, the newest first."""
+
+    limit: Annotated[int, Meta(ge=1, le=arrivals.KEPT)] = 100
+
+
+class Arrival(Noun, frozen=True, omit_defaults=False):
+    """Readings ``first`` to ``last`` of ``boot`` came from ``since`` to ``until``, the newest measured at ``time``;
+    ``late`` of them over a minute after they were measured. By ``clock_offset`` seconds the device's clock was ahead;
+    null where it had none."""
+
+    boot: int
+    first: int
+    last: int
+    time: float
+    since: float
+    until: float
+    clock_offset: float | None
+    late: int
 
 
 class ReadingsQuery(Taken, frozen=True):

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from iotcenter import __version__
 from iotcenter.model import Command, CommandOffer, Device, Role, SeriesValue
+from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
 from iotcenter.web.pages.times import Moment
 from iotcenter.web.pages.units import Quantity, number, quantity
@@ -74,7 +75,7 @@ def compiled(build: str) -> Environment:
     environment.filters.update(
         shown=shown, label=label, title=title, plain=plain, said=said, reason=reason, sentence=sentence, grouped=grouped
     )
-    environment.filters.update(shape=shape, layout=layout, offering=offering)
+    environment.filters.update(shape=shape, layout=layout, offering=offering, clock=books.clock, account=books.account)
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)
     return environment
