@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from twisted.logger import (
+    FileLogObserver,
     FilteringLogObserver,
+    ILogFilterPredicate,
     ILogObserver,
     LogEvent,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     LogPublisher,
+    PredicateResult,
     formatEvent,
+    formatTime,
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
@@ -27,28 +32,59 @@ KEEP_FILES = 5
 """How many log files that were put aside are kept."""
 
 
+ACTIVITY = "iotcenter.activity"
+"""The namespace of what an owner would want to follow: devices that come and go, commands, sign-ins."""
+
+
+def activity() -> Logger:
+    """A logger whose lines stand in ``Activity.log`` too."""
+    return Logger(namespace=ACTIVITY)
+
+
 def log_observer(directory: Path, level: str) -> ILogObserver:
     """Where a server's log goes: all from ``level`` on to ``server.log`` in ``directory``, warnings to the terminal
     too.
 
-    The directory is made where it is missing. Files rotate.
+    For owners who follow it with ``tail -F``, one line an event: what happens to ``Activity.log``, and what was refused
+    or went wrong to ``error.log``. The directory is made where it is missing. Files rotate.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = LogFile("server.log", str(directory), rotateLength=MAX_FILE, maxRotatedFiles=KEEP_FILES, defaultMode=0o600)
-    to_file = FilteringLogObserver(
-        textFileLogObserver(cast(IO[Any], file)), [LogLevelFilterPredicate(LogLevel.levelWithName(level))]
+    warnings = LogLevelFilterPredicate(LogLevel.warn)
+    everything = textFileLogObserver(_rotating(directory, "server.log"))
+    activities = FileLogObserver(_rotating(directory, "Activity.log"), _dated)
+    return LogPublisher(
+        FilteringLogObserver(everything, [LogLevelFilterPredicate(LogLevel.levelWithName(level))]),
+        FilteringLogObserver(activities, [cast(ILogFilterPredicate, _is_activity)]),
+        FilteringLogObserver(FileLogObserver(_rotating(directory, "error.log"), _dated), [warnings]),
+        FilteringLogObserver(cast(ILogObserver, _to_terminal), [warnings]),
     )
-    to_terminal = FilteringLogObserver(cast(ILogObserver, _in_brief), [LogLevelFilterPredicate(LogLevel.warn)])
-    return LogPublisher(to_file, to_terminal)
+
+
+def _rotating(directory: Path, name: str) -> IO[Any]:
+    file = LogFile(name, str(directory), rotateLength=MAX_FILE, maxRotatedFiles=KEEP_FILES, defaultMode=0o600)
+    return cast(IO[Any], file)
+
+
+@provider(ILogFilterPredicate)
+def _is_activity(event: LogEvent) -> Any:
+    return PredicateResult.maybe if event.get("log_namespace") == ACTIVITY else PredicateResult.no
+
+
+def _dated(event: LogEvent) -> str:
+    return f"{formatTime(event.get('log_time'))} {_in_brief(event)}\n"
+
+
+def _in_brief(event: LogEvent) -> str:
+    """One line, without a traceback: that stands in ``server.log``."""
+    text = formatEvent(event).partition("\n")[0]
+    failure = event.get("log_failure")
+    why = f": {failure.getErrorMessage()}".partition("\n")[0] if failure is not None else ""
+    return f"{text}{why}"
 
 
 @provider(ILogObserver)
-def _in_brief(event: LogEvent) -> None:
-    """One line on the terminal, without a traceback: that stands in the file."""
-    text = formatEvent(event).partition("\n")[0]
-    failure = event.get("log_failure")
-    why = f": {failure.getErrorMessage()}" if failure is not None else ""
-    print(f"{text}{why}", file=sys.__stderr__)
+def _to_terminal(event: LogEvent) -> None:
+    print(_in_brief(event), file=sys.__stderr__)
 
 
 class LogLimit:

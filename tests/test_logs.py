@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.logs import LogLimit, log_observer
+from iotcenter.logs import ACTIVITY, LogLimit, log_observer
 
 
 class LogTests(SynchronousTestCase):
@@ -24,6 +27,21 @@ class LogTests(SynchronousTestCase):
         self.assertIn("as it is", text)
         self.assertNotIn("too fine", text)
         self.assertEqual((directory / "server.log").stat().st_mode & 0o777, 0o600)
+
+    def test_activity_and_errors(self) -> None:
+        """What happens and what was refused have files of their own, one line an event; the server's log has both."""
+        directory = Path(self.mktemp())
+        observer = log_observer(directory, "info")
+        self.patch(sys, "__stderr__", io.StringIO())
+        Logger(namespace=ACTIVITY, observer=observer).info("cam is here")
+        log = Logger(namespace="test", observer=observer)
+        log.info("a detail")
+        log.failure("It failed", Failure(ValueError("for a reason\nin two lines")))
+        files = {name: (directory / name).read_text() for name in ("Activity.log", "error.log", "server.log")}
+        self.assertRegex(files["Activity.log"], r"^\S+ cam is here\n$")
+        self.assertRegex(files["error.log"], r"^\S+ It failed: for a reason\n$")
+        for words in ("cam is here", "a detail", "in two lines"):
+            self.assertIn(words, files["server.log"])
 
     def test_limit(self) -> None:
         """So many lines in a period, the others are counted, and the next period begins anew."""

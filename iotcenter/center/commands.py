@@ -18,10 +18,13 @@ from iotcenter.center.records import CommandRecords
 from iotcenter.center.subscribers import CommandEvent, Subscribers
 from iotcenter.finishing import finishing
 from iotcenter.interfaces import Clock
+from iotcenter.logs import activity
 from iotcenter.model import ArgumentType, Command, CommandOffer, CommandState, DeviceId
 from iotcenter.storage.store import Store
 from iotcenter.wire import messages
 from iotcenter.wire.arguments import ArgumentsError, check_arguments
+
+_activity = activity()
 
 if TYPE_CHECKING:
     from iotcenter.center.links import DeviceLink
@@ -159,6 +162,7 @@ class Commands:
             expires=now + max(lifetime, timeout, ANSWER_WITHIN),
         )
         pending = self._pending.watch(known, await self._recorded(known, command), args)
+        _activity.info("{actor} gave {device} {command}", actor=actor, device=known.name, command=offer.name)
         self._subscribers.publish(CommandEvent(pending.command))
         self._pending.feed(known)
         if timeout:

@@ -15,11 +15,13 @@ from iotcenter.center.known import KnownDevice
 from iotcenter.center.presence import in_words
 from iotcenter.center.subscribers import PresenceEvent, Subscribers
 from iotcenter.interfaces import Clock, Link, Refused
-from iotcenter.logs import LogLimit
+from iotcenter.logs import LogLimit, activity
 from iotcenter.model import DeviceId, Message
 from iotcenter.storage.store import Store
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.messages import CloseCode, Hello, Welcome
+
+_activity = activity()
 
 Handler = Callable[["DeviceLink", Any], None]
 
@@ -180,4 +182,4 @@ class Links:
     def _say(self, text: str, **parts: Any) -> None:
         """A line for the log, unless devices come and go so fast that it would be full of them."""
         if self._limit.allow():
-            self.log.info(text, **parts)
+            _activity.info(text, **parts)

@@ -14,9 +14,12 @@ from iotcenter.center.known import KnownDevice
 from iotcenter.center.records import CommandRecords
 from iotcenter.center.subscribers import CommandEvent, Subscribers
 from iotcenter.interfaces import Clock
+from iotcenter.logs import activity
 from iotcenter.model import Command, CommandState
 from iotcenter.wire import messages
 from iotcenter.wire.messages import MAX_COMMANDS
+
+_activity = activity()
 
 ANSWER_WITHIN = 30.0
 """Seconds that a device has at least to say that it received a command, though the command's time is nearly over."""
@@ -152,6 +155,9 @@ class PendingCommands:
         )
         if state.final:
             pending.end()
+            _activity.info(
+                "{device} {command} {state}", device=pending.device.name, command=pending.command.name, state=state
+            )
         self._subscribers.publish(CommandEvent(pending.command))
         self._write(pending)
         if state.final:

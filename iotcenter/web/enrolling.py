@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from twisted.logger import Logger
 from twisted.web.server import Request
 
 from iotcenter.identity.enrollment import DEFAULT_LIFETIME
+from iotcenter.logs import activity
 from iotcenter.web.addresses import Addresses, Place
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.parts import Parts
 from iotcenter.wire.token import parse_token
+
+_activity = activity()
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,6 @@ class Issued:
 
 class Enrolling:
     """Gives out enrollment tokens with the line to paste."""
-
-    _log = Logger()
 
     def __init__(self, parts: Parts) -> None:
         self._enrollments = parts.enrollments
@@ -46,7 +46,7 @@ class Enrolling:
         row = await self._enrollments.find(parse_token(token).secret)
         if row is None:
             raise HTTPProblem(409, "withdrawn", "the token was withdrawn already")
-        self._log.info("{actor} gave out an enrollment token for {name}", actor=actor, name=name)
+        _activity.info("{actor} gave out an enrollment token for {name}", actor=actor, name=name)
         return Issued(row.id, token, self.line(place, token), row.expires)
 
     def line(self, place: Place, token: str) -> str:

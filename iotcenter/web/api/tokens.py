@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from twisted.logger import Logger
 from twisted.web.server import Request
 
 from iotcenter.identity.tokens import ApiToken
+from iotcenter.logs import activity
 from iotcenter.model import Role
 from iotcenter.web.api.schema import IssuedToken, NewToken
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
+_activity = activity()
+
 
 class TokenHandlers:
     """Gives out API tokens, lists them without their secrets, and removes them."""
-
-    _log = Logger()
 
     def __init__(self, parts: Parts) -> None:
         self._tokens = parts.tokens
@@ -35,7 +35,7 @@ class TokenHandlers:
         if expires is None and body.lifetime is not None:
             expires = self._seconds() + body.lifetime
         secret = await self._tokens.create(body.name, body.role, expires)
-        self._log.info(
+        _activity.info(
             "{actor} created the token {name} as {role}", actor=principal.actor, name=body.name, role=body.role.value
         )
         return IssuedToken(body.name, body.role, secret, expires)
@@ -45,4 +45,4 @@ class TokenHandlers:
         """Remove a token; it is refused from now on."""
         await self._tokens.remove(name)
         self._streams.end_token(name)
-        self._log.info("{actor} removed the token {name}", actor=principal.actor, name=name)
+        _activity.info("{actor} removed the token {name}", actor=principal.actor, name=name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from twisted.logger import Logger
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Unfit
+from iotcenter.logs import activity
 from iotcenter.model import Role, User
 from iotcenter.storage.errors import NotFound
 from iotcenter.web.api.schema import NewUser, UserChange
@@ -13,12 +13,12 @@ from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
+_activity = activity()
+
 
 class UserHandlers:
     """Adds, changes and removes users. Whatever changes for somebody ends their event streams, which begin anew if they
     may."""
-
-    _log = Logger()
 
     def __init__(self, parts: Parts) -> None:
         self._users = parts.users
@@ -33,7 +33,7 @@ class UserHandlers:
     async def add(self, request: Request, principal: Principal, body: NewUser) -> User:
         """Let somebody sign in."""
         user = await self._users.add(body.name, body.role, body.password, body.time_zone)
-        self._log.info(
+        _activity.info(
             "{actor} added the user {name} as {role}", actor=principal.actor, name=user.name, role=user.role.value
         )
         return user
@@ -48,7 +48,7 @@ class UserHandlers:
         if body.password is not None:
             await self._users.set_password(name, body.password)
         self._streams.end_user(name.lower())
-        self._log.info("{actor} changed the user {name}", actor=principal.actor, name=name)
+        _activity.info("{actor} changed the user {name}", actor=principal.actor, name=name)
         return await self._named(name)
 
     @api("/users/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404, 409))
@@ -56,7 +56,7 @@ class UserHandlers:
         """Shut somebody out, at once. The last admin stays."""
         await self._users.remove(name)
         self._streams.end_user(name.lower())
-        self._log.info("{actor} removed the user {name}", actor=principal.actor, name=name)
+        _activity.info("{actor} removed the user {name}", actor=principal.actor, name=name)
 
     async def _named(self, name: str) -> User:
         for user in await self._users.list():
