@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import Attribute
 
+from iotcenter.logs import activity
 from iotcenter.model import DeviceId, Message
 
 
@@ -106,6 +107,12 @@ class Accounts(Protocol):
         """A new certificate (DER) for the key on record, which the request (CSR, DER) must be for. Raises
         ``Refused``."""
 
+    def admit(self, name: str, transport: str) -> Awaitable[DeviceId]:
+        """The device ``name``, for a transport that knows by itself who may come in; made where there is none.
+
+        Raises ``Refused`` where the name belongs to a device of another transport, cannot be one, or was revoked.
+        """
+
 
 class Clock(Protocol):
     """What time it is, and timers. Dates come from here, lengths of time from the reactor's ``seconds``, which count
@@ -120,7 +127,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class House:
-    """What a transport may need of the house around it. ``reactor`` is Twisted's, or a test's."""
+    """What a transport may need of the house around it.
+
+    ``reactor`` is Twisted's, or a test's; dates come from ``clock``. ``log`` is for whoever looks after the server; a
+    warning in it is a refusal or a fault. ``activity`` is for the owner who follows what devices do: a line for each
+    thing that one did.
+    ``registrations`` is ``iotcenter.identity.registrations.Registrations``, for the transport that is named after it.
+    """
 
     reactor: Any
     clock: Clock
@@ -128,6 +141,8 @@ class House:
     authority: Authority
     accounts: Accounts
     log: Logger
+    activity: Logger = field(default_factory=activity)
+    registrations: Any = None
 
 
 class ITransport(IPlugin):
@@ -138,8 +153,9 @@ class ITransport(IPlugin):
     )
     settings: type[Struct] = Attribute(
         "The struct of its table in the configuration. Its field 'listen' (a string, with a default) is what the flag"
-        " --NAME sets: PORT, HOST:PORT, a Twisted endpoint string, or 'off'."
+        " --NAME sets: PORT, HOST:PORT, a Twisted endpoint string, or 'off'. A transport with more than one port has a"
+        " property 'on', which says whether any of them is."
     )
 
     def makeService(settings: Struct, house: House) -> IService:
-        """The service that takes devices in; it is not called where ``listen`` is 'off'."""
+        """The service that takes devices in; it is not called where the transport is off."""

@@ -7,7 +7,7 @@ import re
 import socket
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from twisted.application.service import Service
 from twisted.internet.abstract import FileDescriptor
@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
 OFF = "off"
@@ -52,6 +53,17 @@ def endpoint_string(text: str, interface: str = "") -> str:
     return f"{kind}:{match['port']}:interface={quoteStringArgument(host)}"
 
 
+def datagram_address(text: str, interface: str = "") -> tuple[str, int]:
+    """The interface and the port for ``text``, PORT or HOST:PORT, on which datagrams are received.
+
+    ``interface`` is what PORT alone listens on; empty means all interfaces. Raises ``BadAddress``.
+    """
+    match = _HOST_AND_PORT.fullmatch(text.strip())
+    if match is None or int(match["port"]) > 65535:
+        raise BadAddress(f"{text!r} is not PORT, HOST:PORT, or {OFF!r}")
+    return (match["host"] or "").strip("[]") or interface or _everywhere(), int(match["port"])
+
+
 def _check_endpoint(text: str) -> None:
     """Raise ``BadAddress`` unless Twisted can make an endpoint of ``text``. Nothing is opened."""
     try:
@@ -82,6 +94,20 @@ def _everywhere() -> str:
 def plain_address(host: str) -> str:
     """An address as people know it: IPv4 that came in over IPv6 without its prefix."""
     return host.removeprefix("::ffff:")
+
+
+@runtime_checkable
+class Held(Protocol):
+    """A service whose ports can be open before anybody is let in."""
+
+    def startService(self) -> None:
+        """Open the ports. Raises ``CannotOpen``."""
+
+    def hold(self) -> None:
+        """Let those who knock wait, in the kernel's queues."""
+
+    def take(self) -> None:
+        """Take in those who knock."""
 
 
 class Listener(Service):
@@ -131,6 +157,50 @@ class Listener(Service):
 
     def stopService(self) -> Any:
         """Close the port; connections that are open stay."""
+        super().stopService()
+        port, self._port = self._port, None
+        return port.stopListening() if port is not None else None
+
+
+class DatagramListener(Service):
+    """A UDP port that is open while the service runs. ``what`` says in messages whose port it is."""
+
+    def __init__(self, reactor: Any, address: tuple[str, int], protocol: DatagramProtocol, what: str) -> None:
+        self._reactor = reactor
+        self._interface, self._number = address
+        self._protocol = protocol
+        self._what = what
+        self._port: IListeningPort | None = None
+
+    @property
+    def port(self) -> int:
+        """The number of the port that is open, 0 while it is closed."""
+        return getattr(self._port.getHost(), "port", 0) if self._port is not None else 0
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """As ``Listener.address``."""
+        return (getattr(self._port.getHost(), "host", ""), self.port) if self._port is not None else None
+
+    def startService(self) -> None:
+        """Open the port. Raises ``CannotOpen``."""
+        try:
+            self._port = self._reactor.listenUDP(self._number, self._protocol, self._interface)
+        except CannotListenError as error:
+            raise CannotOpen(f"{self._what}: {_why(Failure(error))}") from None
+        super().startService()
+
+    def hold(self) -> None:
+        """Leave datagrams in the kernel's queue until ``take``."""
+        cast(FileDescriptor, self._port).pauseProducing()
+
+    def take(self) -> None:
+        """Take datagrams in."""
+        if self._port is not None:
+            cast(FileDescriptor, self._port).resumeProducing()
+
+    def stopService(self) -> Any:
+        """Close the port."""
         super().stopService()
         port, self._port = self._port, None
         return port.stopListening() if port is not None else None

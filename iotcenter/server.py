@@ -23,19 +23,20 @@ from iotcenter.identity.authority import Authority
 from iotcenter.identity.enrollment import Enrollments
 from iotcenter.identity.machine import machine_names, name_of
 from iotcenter.identity.passwords import Passwords
+from iotcenter.identity.registrations import Registrations
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.tokens import ApiTokens
 from iotcenter.identity.users import Users
 from iotcenter.identity.web_certificate import WebCertificate
 from iotcenter.interfaces import House
-from iotcenter.listening import OFF, ControlSocket, Listener, endpoint_string
+from iotcenter.listening import OFF, ControlSocket, Held, Listener, endpoint_string
 from iotcenter.storage.lock import DataLock
 from iotcenter.storage.store import FILE, Store
 from iotcenter.web.addresses import Addresses
 from iotcenter.web.assets import Assets
 from iotcenter.web.doors import Door
-from iotcenter.web.https import Handshakes
+from iotcenter.web.https import web_contexts
 from iotcenter.web.parts import Parts, Ports
 from iotcenter.web.site import all_handlers, make_site
 from iotcenter.web.streams import Streams
@@ -63,7 +64,9 @@ class Server:
         self._clock = Clock(reactor, self._store.last_written)
         self._authority = Authority.open(directory, self._clock.seconds)
         self._accounts = Accounts(self._store, self._authority, self._clock.seconds)
-        self._users = Users(self._store, self._clock, Passwords(reactor))
+        passwords = Passwords(reactor)
+        self._users = Users(self._store, self._clock, passwords)
+        self._registrations = Registrations(self._store, self._accounts, passwords, self._clock.seconds)
         self._setup_link = SetupLink(self._store, self._users, self._clock.seconds)
         self._web_certificate = _web_certificate(directory, self._authority, config.web, self._clock)
         self._center = Center(self._store, self._accounts, self._clock)
@@ -89,7 +92,7 @@ class Server:
         await self._center.load()
         self._center.start()
         for listener in self._listeners:
-            if isinstance(listener, Listener):
+            if isinstance(listener, Held):
                 listener.take()
             else:
                 listener.startService()
@@ -107,8 +110,16 @@ class Server:
 
     def _make_transports(self, transports: Mapping[str, Any]) -> dict[str, IService]:
         log = Logger(namespace="iotcenter")
-        house = House(self._reactor, self._clock, self._center, self._authority, self._accounts, log)
-        on: dict[str, Struct] = {name: kind for name, kind in self._config.transports.items() if _listen(kind) != OFF}
+        house = House(
+            self._reactor,
+            self._clock,
+            self._center,
+            self._authority,
+            self._accounts,
+            log,
+            registrations=self._registrations,
+        )
+        on: dict[str, Struct] = {name: table for name, table in self._config.transports.items() if _is_on(table)}
         return {name: transports[name].makeService(settings, house) for name, settings in on.items()}
 
     def _make_parts(self) -> Parts:
@@ -137,7 +148,7 @@ class Server:
             self._open(transport)
         ports = self._parts.ports
         ports.tls = _address(self._transports.get("tls"))
-        secured = TLSMemoryBIOFactory(Handshakes(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
+        secured = TLSMemoryBIOFactory(web_contexts(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
         ports.https = self._open_web(self._config.web.https, "", secured, "the web over HTTPS")
         ports.http = self._open_web(self._config.web.http, "127.0.0.1", self._site(Door.HTTP), "the web over HTTP")
         self._open(ControlSocket(self._reactor, self._directory / "control.sock", self._site(Door.CONTROL)))
@@ -150,7 +161,7 @@ class Server:
         return listener.address
 
     def _open(self, listener: IService) -> None:
-        if isinstance(listener, Listener):
+        if isinstance(listener, Held):
             listener.startService()
             listener.hold()
         self._listeners.append(listener)
@@ -183,8 +194,8 @@ class Server:
         return urls
 
 
-def _listen(settings: Struct) -> str:
-    return str(getattr(settings, "listen", ""))
+def _is_on(settings: Struct) -> bool:
+    return bool(getattr(settings, "on", getattr(settings, "listen", OFF) != OFF))
 
 
 def _address(service: IService | None) -> tuple[str, int] | None:

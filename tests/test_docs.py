@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.cli.parser import make_parser
 from iotcenter.config import load_config
-from iotcenter.transports.tls import TLSSettings
+from iotcenter.service import find_transports
 from iotdevice.config import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
@@ -36,8 +36,9 @@ class ConfigurationTests(SynchronousTestCase):
         shown, own_certificate, _ = blocks("docs/configuration.md", "toml")
         file = self.folder / "iotcenter.toml"
         file.write_text(shown)
-        config = load_config(file, {}, {"tls": TLSSettings})
-        self.assertEqual(config, load_config(None, {}, {"tls": TLSSettings}))
+        kinds = {name: transport.settings for name, transport in find_transports().items()}
+        config = load_config(file, {}, kinds)
+        self.assertEqual(config, load_config(None, {}, kinds))
         for settings in (config.web, config.log, *config.transports.values()):
             for key in settings.__struct_fields__:
                 self.assertRegex(shown, rf"(?m)^{key} = ")

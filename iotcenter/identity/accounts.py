@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.logger import Logger
 
 from iotcenter.finishing import finishing
 from iotcenter.identity.authority import Authority
@@ -18,11 +17,14 @@ from iotcenter.identity.enrollment import EnrollmentState, require_device_name, 
 from iotcenter.identity.throttle import Throttle
 from iotcenter.identity.watchers import Barred, Watchers
 from iotcenter.interfaces import Refused
+from iotcenter.logs import activity
 from iotcenter.model import DeviceId
 from iotcenter.storage.devices import DeviceRow
 from iotcenter.storage.errors import NotFound, NotRedeemable, StorageError
 from iotcenter.storage.store import Store
 from iotcenter.wire.messages import Enrolled
+
+_activity = activity()
 
 RENEWALS = 10
 """How often a minute a device may renew its certificate: each time writes. Certificates of 20 seconds take five."""
@@ -54,8 +56,6 @@ class Accounts:
     All changes of who may come in go through here. Each counts from the turn of the reactor in which storage confirms
     it: in that turn the list changes, and those who watch the device are told. Fits ``iotcenter.interfaces.Accounts``.
     """
-
-    _log = Logger()
 
     def __init__(self, store: Store, authority: Authority, seconds: Callable[[], float]) -> None:
         self._store = store
@@ -97,8 +97,19 @@ class Accounts:
         row = await self._store.devices.add(_new_id(), name, transport, self._seconds())
         self._list[row.id] = Entry(row.key)
         self.admitted(row)
-        self._log.info("{actor} added the device {name}", actor=actor, name=name)
+        _activity.info("{actor} added the device {name}", actor=actor, name=name)
         return row
+
+    @finishing
+    async def admit(self, name: str, transport: str) -> DeviceId:
+        """See ``iotcenter.interfaces.Accounts``."""
+        with _storage_refuses():
+            row = await self._store.devices.named(name) or await self.add(name, transport, f"the transport {transport}")
+        if row.transport != transport:
+            raise Refused(f"{name} is a device that comes in over {row.transport}")
+        if row.revoked:
+            raise Refused(REVOKED)
+        return row.id
 
     @finishing
     async def enroll(self, secret: bytes, request: bytes, agent: str) -> Enrolled:
@@ -111,7 +122,7 @@ class Accounts:
             row = await self._store.enrollments.redeem(digest, self._seconds(), device, "tls", key, expires)
         self._admit(row.id, key)
         self.admitted(row)
-        self._log.info("the device {name} enrolled, with {agent!r}", name=row.name, agent=agent)
+        _activity.info("the device {name} enrolled, with {agent!r}", name=row.name, agent=agent)
         return Enrolled(row.name, row.id, certificate, self._authority.root.public_bytes(Encoding.DER))
 
     @finishing

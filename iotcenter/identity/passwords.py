@@ -52,10 +52,10 @@ class Passwords:
         """Whether so many wait that another one would be turned away."""
         return self._waiting >= MAX_WAITING
 
-    def hash(self, password: str) -> Deferred[str]:
+    def hash(self, password: str, shortest: int = SHORTEST) -> Deferred[str]:
         """What is to be kept of ``password``. Fails with ``Unfit`` where it is too short or too long."""
-        if not SHORTEST <= len(password) <= LONGEST:
-            return fail(Unfit("password", f"a password has {SHORTEST} to {LONGEST} characters"))
+        if not shortest <= len(password) <= LONGEST:
+            return fail(Unfit("password", f"a password has {shortest} to {LONGEST} characters"))
         return self._in_thread(self._hasher.hash, _normal(password))
 
     def verify(self, kept: str | None, password: str) -> Deferred[bool]:

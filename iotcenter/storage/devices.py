@@ -85,6 +85,10 @@ class Devices:
         """The device with that id."""
         return self._database.read(partial(device_row, device=device))
 
+    def named(self, name: str) -> Deferred[DeviceRow | None]:
+        """The device with that name, if there is one."""
+        return self._database.read(partial(device_named, name=name))
+
     def add(
         self,
         device: DeviceId,

@@ -16,6 +16,7 @@ from iotcenter.storage.enrollments import Enrollments
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.logs import Logs
 from iotcenter.storage.readings import Readings
+from iotcenter.storage.registrations import Registrations
 
 FILE = "iotcenter.db"
 
@@ -35,6 +36,7 @@ class Store:
         self.logs = Logs(self._database)
         self.accounts = Accounts(self._database)
         self.enrollments = Enrollments(self._database)
+        self.registrations = Registrations(self._database)
 
     @property
     def trouble(self) -> StorageError | None:

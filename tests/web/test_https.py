@@ -20,7 +20,7 @@ from iotcenter.interfaces import Credentials
 from iotcenter.model import Role
 from iotcenter.web import channel
 from iotcenter.web.doors import Door
-from iotcenter.web.https import Handshakes
+from iotcenter.web.https import web_contexts
 from iotcenter.web.site import BoundedSite
 from tests.web.support import PASSWORD, WebTestCase
 from tests.web.wire import Wire
@@ -74,7 +74,7 @@ class HTTPSTests(WebTestCase):
 
     def listen(self, site: BoundedSite) -> Any:
         """See ``WebTestCase``."""
-        self.handshakes = Handshakes(self.parts.web_certificate)
+        self.handshakes = web_contexts(self.parts.web_certificate)
         return super().listen(TLSMemoryBIOFactory(self.handshakes, False, site, self.reactor))  # type: ignore[arg-type]
 
     async def connect(self, client: Client | None = None) -> Wire:

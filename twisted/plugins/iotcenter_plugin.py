@@ -2,7 +2,9 @@
 
 from twisted.application.service import ServiceMaker
 
+from iotcenter.transports.registrar import RegistrarTransport
 from iotcenter.transports.tls import TLSTransport
 
 iotcenter = ServiceMaker("IotCenter", "iotcenter.service", "The server that makers run for their devices.", "iotcenter")
 tls = TLSTransport()
+registrar = RegistrarTransport()

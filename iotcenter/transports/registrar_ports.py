@@ -1,0 +1,188 @@
+"""The registrar's ports: streams with or without TLS, and datagrams. What a packet means is the desk's business."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.python.failure import Failure
+
+from iotcenter.interfaces import House
+from iotcenter.listening import plain_address
+from iotcenter.transports.registrar_desk import Desk
+from iotcenter.transports.registrar_sessions import SILENCE, Sender
+from iotcenter.transports.strangers import Strangers
+from iotcenter.wire.errors import WireError
+from iotcenter.wire.registrar.stream import PacketReader
+
+FIRST_PACKET_WITHIN = 20.0
+"""Seconds from the connection to its first packet, TLS included: a byte now and then does not buy more."""
+
+MOST_WAITING = 16
+"""Packets of one connection that wait while one is handled; past that nothing is read from it."""
+
+MOST_DATAGRAMS = 256
+"""Datagrams that are handled at a time; what comes then is lost, as datagrams are."""
+
+
+class PacketConnection(Protocol):
+    """A connection: its packets are answered one after another."""
+
+    def __init__(self, factory: PacketFactory, host: str, port: int) -> None:
+        self.host = host
+        self._service = factory
+        self._port = port
+        self.packets = 0
+        """How many came so far."""
+        self._reader = PacketReader()
+        self._waiting: deque[bytes] = deque()
+        self._busy = False
+        self._deadline: Any = None
+
+    def connectionMade(self) -> None:
+        """Somebody came; TLS, where there is any, is still to be done."""
+        self._deadline = self._service.house.reactor.callLater(FIRST_PACKET_WITHIN, self._transport.abortConnection)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Packets came, or parts of one."""
+        if self._transport.disconnecting:
+            return
+        try:
+            self._waiting.extend(self._reader.receive(data))
+        except WireError as error:
+            self._service.complain(self._sender, str(error))
+            self._transport.loseConnection()
+            return
+        if self._waiting:
+            self._deadline.reset(SILENCE)
+        if not self._busy:
+            self._busy = True
+            Deferred.fromCoroutine(self._work()).addErrback(self._failed)
+        if len(self._waiting) >= MOST_WAITING:
+            self._transport.pauseProducing()
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
+        """The connection is gone."""
+        if self._deadline.active():
+            self._deadline.cancel()
+        self._waiting.clear()
+        self._service.gone(self)
+
+    def make_way(self) -> None:
+        """See ``Stranger``."""
+        self._transport.abortConnection()
+
+    @property
+    def _sender(self) -> Sender:
+        return Sender(self.host, self._port, self._service.way, self, alone=self.packets <= 1)
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self._handle(self._waiting.popleft())
+                if len(self._waiting) == MOST_WAITING // 2:
+                    self._transport.resumeProducing()
+        finally:
+            self._busy = False
+
+    async def _handle(self, packet: bytes) -> None:
+        self.packets += 1
+        try:
+            answer = await self._service.desk.answer(packet, self._sender)
+        except WireError:
+            self._waiting.clear()
+            self._transport.loseConnection()
+            return
+        if answer is not None:
+            self._service.known(self)
+            self._transport.write(answer + b"\n" if self._reader.lines else answer)
+
+    def _failed(self, failure: Failure) -> None:
+        self._service.house.log.failure("A packet of {sender} could not be handled", failure, sender=self._sender)
+        self._transport.loseConnection()
+
+
+class PacketFactory(Factory):
+    """Makes connections, and bounds those that had no answer yet. ``way`` is ``tls`` or ``tcp``."""
+
+    noisy = False
+
+    def __init__(self, house: House, desk: Desk, way: str) -> None:
+        self.house = house
+        self.desk = desk
+        self.way = way
+        self._strangers = Strangers()
+        self._open: set[PacketConnection] = set()
+        self._all_gone: Deferred[None] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> PacketConnection:
+        """A connection for ``addr``."""
+        connection = PacketConnection(self, plain_address(getattr(addr, "host", "local")), getattr(addr, "port", 0))
+        connection.factory = self
+        self._open.add(connection)
+        self._strangers.add(connection)
+        return connection
+
+    def known(self, connection: PacketConnection) -> None:
+        """``connection`` had an answer."""
+        self._strangers.remove(connection)
+
+    def gone(self, connection: PacketConnection) -> None:
+        """``connection`` is closed. Who logged in by it is logged off, unless that was all that it was made for."""
+        self._open.discard(connection)
+        self._strangers.remove(connection)
+        if connection.packets > 1:
+            self.desk.sessions.connection_lost(connection)
+        if not self._open and self._all_gone is not None:
+            self._all_gone.callback(None)
+            self._all_gone = None
+
+    async def close(self) -> None:
+        """End every connection; done when the last is gone."""
+        for connection in tuple(self._open):
+            connection.make_way()
+        if self._open:
+            self._all_gone = Deferred()
+            await self._all_gone
+
+    def complain(self, sender: Sender, what: str) -> None:
+        """Say in the log what is wrong with a sender."""
+        self.house.log.warn("registrar: {sender}: {what}", sender=sender, what=what)
+
+
+class PacketDatagrams(DatagramProtocol):
+    """The original clients' UDP: a datagram is a packet, and so is its answer."""
+
+    noisy = False
+
+    def __init__(self, house: House, desk: Desk) -> None:
+        self._house = house
+        self._desk = desk
+        self._handled = 0
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """A packet came, or something else."""
+        if self._handled >= MOST_DATAGRAMS:
+            return
+        self._handled += 1
+        Deferred.fromCoroutine(self._handle(datagram, addr)).addErrback(self._failed)
+
+    async def _handle(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        try:
+            answer = await self._desk.answer(datagram, Sender(plain_address(addr[0]), addr[1], "udp"))
+        except WireError:
+            return  # the log has it; who sent it may not even be who it seems
+        finally:
+            self._handled -= 1
+        if answer is not None and self.transport is not None:
+            self.transport.write(answer, addr)
+
+    def _failed(self, failure: Failure) -> None:
+        self._house.log.failure("A datagram could not be handled", failure)
