@@ -175,6 +175,16 @@ static void primitive(const char *verb)
         config.key = key;
         device.config = &config;
         derive(&device, (const char *)arguments[0], out);
+    } else if (strcmp(verb, "hello") == 0) {
+        memcpy(device.nonce, arguments[0], sizeof device.nonce);
+        device.fresh = false;
+        device.greeting = true;
+        write_hello(&device, out);
+        size = HELLO_SIZE;
+    } else if (strcmp(verb, "session") == 0) {
+        size = sizeof device.up + sizeof device.down;
+        memcpy(out, &device.up, sizeof device.up);
+        memcpy(out + sizeof device.up, &device.down, sizeof device.down);
     } else if (strcmp(verb, "encrypt") == 0 || strcmp(verb, "decrypt") == 0) {
         memcpy(out, arguments[1], size = 16);
         (verb[0] == 'e' ? aes_encrypt : aes_decrypt)(arguments[0], out);

@@ -57,7 +57,9 @@ class Core:
 
     def __init__(self) -> None:
         program = compiled("core", (*HOST, str(HERE / "core.c")))
-        self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def tell(self, verb: str, *arguments: bytes | str | float) -> list[list[str]]:
         """The words of each line that it says to that. Raises ``AssertionError`` where it ends instead."""

@@ -134,7 +134,7 @@ class ServerSession:
         self._reports: dict[tuple[int, int], Waiting] = {}
         self._acks: list[tuple[int, bytes]] = []
         self._challenge: int | None = None
-        self._listens_until = 0.0
+        self._listens_until = 0.0  # 0: it does not listen
         self._name: str | None = None
         self._last_words: bytes = b""
 
@@ -220,7 +220,7 @@ class ServerSession:
         """When to call ``tick``; None where nothing is to be done by itself."""
         if not self._sender or self._challenge is not None:
             return None
-        return self._listens_until if self.sleepy else self._sender.due
+        return (self._listens_until or None) if self.sleepy else self._sender.due
 
     def tick(self, now: float) -> list[Event]:
         """The time that ``timer`` gave has come."""
@@ -362,6 +362,7 @@ class ServerSession:
             self._sender.waiting.remove(parcel)
 
     def _stopped_listening(self) -> list[Event]:
+        self._listens_until = 0.0
         parcels = self._sender.clear()
         commands = tuple(parcel.token.command for parcel in parcels if parcel.token is not None and parcel.token.last)
         return [Undelivered(commands)] if commands else []

@@ -902,6 +902,7 @@ static bool begin(struct iotcenter *device, uint8_t kind)
 
 static void commit(struct iotcenter *device)
 {
+    look_at_clock(device);
     device->slot = WAITING;
     device->tries = 0;
     device->made_at = device->quarters;
@@ -936,9 +937,9 @@ static void send_message(struct iotcenter *device)
 {
     if (device->tries == TRIES) {
         device->tries = 0;
-        if (++device->unanswered >= UNANSWERED && !device->greeting) {
-            tell(device, false);
-            greet(device, 0);
+        if (++device->unanswered == UNANSWERED) {
+            end_session(device, 1);
+            return;
         }
     }
     if (fits(device))
@@ -1078,6 +1079,8 @@ static void receive_record(struct iotcenter *device, uint16_t size)
     if (size == 0)
         return;
     mark(device, number);
+    if (device->phase == UNCONFIRMED)
+        device->timers[MESSAGE_TIMER] = 0; /* what the prefix left no room for */
     device->phase = CONFIRMED;
     device->fresh = false;
     device->unanswered = 0;
