@@ -173,8 +173,8 @@ class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
 
 
 class Status(Noun, frozen=True, omit_defaults=False):
-    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``fingerprint`` is of the web's
-    certificate."""
+    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``transports`` has the port of
+    each way for devices to come in; ``fingerprint`` is of the web's certificate."""
 
     version: str
     uptime: float
@@ -184,6 +184,7 @@ class Status(Noun, frozen=True, omit_defaults=False):
     offline: int
     event_streams: int
     storage: str
+    transports: dict[str, int]
     address: str
     fingerprint: str
 
