@@ -20,7 +20,7 @@ def status(api: Api, given: Namespace) -> Answer:
             ("Version", found["version"]),
             ("Started", age(time.time() - found["uptime"], time.time())),
             ("Devices", f"{found['devices']} ({states})"),
-            ("Come in over", ", ".join(f"{name} {port}" for name, port in found["transports"].items())),
+            ("Transports", ", ".join(f"{name} {port}" for name, port in found["transports"].items())),
             ("Storage", found["storage"]),
             ("Address", found["address"]),
             ("Certificate", found["fingerprint"]),

@@ -18,6 +18,7 @@ STATUS = {
     "late": 0,
     "offline": 1,
     "storage": "ok",
+    "transports": {"tls": 9998},
     "address": "https://192.168.1.20:8443",
     "fingerprint": "3fa1",
 }
