@@ -19,7 +19,6 @@ FOLDERS = {
     "iotcenter.web.api": "iotcenter/web/api",
     "iotcenter.web.pages": "iotcenter/web/pages",
     "iotcenter.wire": "iotcenter/wire",
-    "iotcenter.wire.udp": "iotcenter/wire/udp",
     "iotcenter.wire.registrar": "iotcenter/wire/registrar",
     "iotdevice": "device/iotdevice",
     "twisted.plugins": "twisted/plugins",

@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 
 from iotcenter.listening import OFF, BadAddress, endpoint_string, is_host
 
+KeptDays = Annotated[int, Meta(ge=0, le=36500)]
+
 
 class ConfigError(Exception):
     """A setting is wrong; the text is one line for the operator."""
@@ -42,15 +44,30 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warn", "error"] = "info"
 
 
+class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[storage]``: for how many days readings are kept, raw and summed up; 0 is for ever.
+
+    What is coarser is kept at least as long as what is finer. Two years of raw readings let this summer be compared
+    with the last one, second by second; minutes take a hundredth of what a reading each second takes, hours next to
+    nothing.
+    """
+
+    keep_raw: KeptDays = 2 * 365
+    keep_minutes: KeptDays = 5 * 365
+    keep_hours: KeptDays = 0
+    keep_days: KeptDays = 0
+
+
 class Config(Struct, frozen=True):
     """Everything that can be set, checked. ``transports`` holds each transport's own struct under its name."""
 
     web: WebSettings
     log: LogSettings
+    storage: StorageSettings
     transports: dict[str, Struct]
 
 
-_PARTS: dict[str, type[Struct]] = {"web": WebSettings, "log": LogSettings}
+_PARTS: dict[str, type[Struct]] = {"web": WebSettings, "log": LogSettings, "storage": StorageSettings}
 
 
 def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping[str, type[Struct]]) -> Config:
@@ -68,9 +85,10 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
         table, key = {"web": ("web", "http"), "https": ("web", "https")}.get(flag, (flag, "listen"))
         tables[table] = {**_table(tables, table, file), key: value}
     settings = {name: _convert(_table(tables, name, file), kind, name) for name, kind in kinds.items()}
-    web, log = settings.pop("web"), settings.pop("log")
+    web, log, storage = (settings.pop(name) for name in _PARTS)
     assert isinstance(web, WebSettings)
     assert isinstance(log, LogSettings)
+    assert isinstance(storage, StorageSettings)
     _check_listeners(web, settings)
     for name in web.names:
         if not is_host(name):
@@ -79,7 +97,7 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
             )
     if bool(web.certificate) != bool(web.key):
         raise ConfigError("web.certificate and web.key go together: set both, or neither")
-    return Config(web, log, settings)
+    return Config(web, log, storage, settings)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from iotcenter.identity.web_certificate import WebCertificate
 from iotcenter.interfaces import House
 from iotcenter.listening import OFF, ControlSocket, Held, Listener, endpoint_string
 from iotcenter.storage.lock import DataLock
+from iotcenter.storage.retention import Keep
 from iotcenter.storage.store import FILE, Store
 from iotcenter.web.addresses import Addresses
 from iotcenter.web.assets import Assets
@@ -91,6 +92,8 @@ class Server:
         await self._accounts.load()
         await self._center.load()
         self._center.start()
+        keep = self._config.storage
+        self._store.start(Keep(keep.keep_raw, keep.keep_minutes, keep.keep_hours, keep.keep_days), self._clock.seconds)
         for listener in self._listeners:
             if isinstance(listener, Held):
                 listener.take()
@@ -144,12 +147,10 @@ class Server:
         )
 
     def _open_ports(self) -> None:
-        ports = self._parts.ports
-        for name, transport in self._transports.items():
+        for transport in self._transports.values():
             self._open(transport)
-            address = _address(transport)
-            if address is not None:
-                ports.transports[name] = address
+        ports = self._parts.ports
+        ports.tls = _address(self._transports.get("tls"))
         secured = TLSMemoryBIOFactory(web_contexts(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
         ports.https = self._open_web(self._config.web.https, "", secured, "the web over HTTPS")
         ports.http = self._open_web(self._config.web.http, "127.0.0.1", self._site(Door.HTTP), "the web over HTTP")
@@ -179,7 +180,9 @@ class Server:
             directory=self._directory,
             created=self._created,
             urls=urls,
-            transports=[(name, port) for name, (_, port) in self._parts.ports.transports.items()],
+            transports=[
+                (name, address[1]) for name, transport in self._transports.items() if (address := _address(transport))
+            ],
             fingerprint=self._web_certificate.fingerprint() if own else "",
             users=await self._users.count(),
             setup=f"{urls[0]}/setup?t={await self._setup_link.issue()}" if self._created and urls else None,
@@ -198,7 +201,7 @@ def _is_on(settings: Struct) -> bool:
     return bool(getattr(settings, "on", getattr(settings, "listen", OFF) != OFF))
 
 
-def _address(service: IService) -> tuple[str, int] | None:
+def _address(service: IService | None) -> tuple[str, int] | None:
     address: tuple[str, int] | None = getattr(service, "address", None)
     return address
 

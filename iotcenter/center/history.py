@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
+
 from iotcenter.center.devices import Devices
 from iotcenter.storage.arrivals import Run
-from iotcenter.storage.readings import Columns
+from iotcenter.storage.readings import Columns, Question
 from iotcenter.storage.store import Store
 
 
@@ -15,13 +17,16 @@ class History:
         self._store = store
         self._devices = devices
 
-    async def query(self, name: str, series: str, start: float, end: float, step: float) -> Columns:
-        """The readings of a series from ``start`` up to ``end``, raw (``step`` 0) or in buckets of ``step`` seconds.
+    async def query(
+        self, name: str, series: str, start: float, end: float, step: float | None, zone: tzinfo = UTC
+    ) -> Columns:
+        """The readings of a series from ``start`` up to ``end``, raw (``step`` 0), or in buckets of ``step`` seconds.
 
-        Raises ``UnknownDevice``, and ``TooMuch`` where the answer would be too long.
+        Without ``step`` one is chosen. Buckets lie as the clocks of ``zone`` go. Raises ``UnknownDevice``, and
+        ``TooMuch`` where the answer would be too long.
         """
         known = self._devices.named(name)
-        return await self._store.readings.query(known.id, series, start, end, step)
+        return await self._store.readings.query(Question(known.id, series, start, end, step, zone))
 
     async def arrivals(self, name: str, limit: int) -> tuple[Run, ...]:
         """When a device's readings came: the last runs, newest first. Raises ``UnknownDevice``."""

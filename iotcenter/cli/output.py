@@ -88,6 +88,15 @@ def length(seconds: float) -> str:
     return f"{int(seconds) // size} {name}"
 
 
+def size(count: float) -> str:
+    """How many bytes, in the unit that gives the fewest digits."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
 def _draw(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     # Imported here: rich takes longer than everything else together, and pipes do without it.
     from rich.console import Console

@@ -36,6 +36,11 @@ def duration(text: str) -> float:
     return float(found[1]) * SECONDS[found[2]]
 
 
+def step(text: str) -> float | str:
+    """A duration, or ``auto``."""
+    return text if text == "auto" else duration(text)
+
+
 def make_parser() -> ArgumentParser:
     """The parser of it all. It gives ``run``, ``data`` and ``json`` besides a command's own arguments."""
     top = ArgumentParser(
@@ -108,8 +113,11 @@ def _add_talking(group: _Group) -> None:
         "--from", dest="start", default="now-1h", metavar="TIME", help="Unix seconds, ISO 8601 or now-6h"
     )
     readings.add_argument("--to", dest="end", default="now", metavar="TIME", help="likewise (default: now)")
-    readings.add_argument("--step", type=duration, default=0.0, metavar="TIME", help="sum up in buckets of so long")
-    readings.add_argument("--csv", action="store_true", help="print CSV, of any length")
+    readings.add_argument(
+        "--step", type=step, metavar="TIME", help="sum up in buckets of so long; 0: do not (default: what fits)"
+    )
+    readings.add_argument("--zone", help="the time zone in which days begin, such as Europe/Berlin (default: UTC)")
+    readings.add_argument("--csv", action="store_true", help="print CSV, of any length; without --step not summed up")
     logs = group.command("logs", talking.logs, "device")
     logs.add_argument("--limit", type=int, default=100, help="how many lines (default: 100)")
     logs.add_argument("--level", choices=LEVELS, help="the lowest level that is shown")

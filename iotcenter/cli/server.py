@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from typing import Any
 
 from iotcenter.cli.api import Api
 from iotcenter.cli.asking import confirm
-from iotcenter.cli.output import Answer, age, facts, moment, say, table
+from iotcenter.cli.output import Answer, age, facts, moment, say, size, table
 
 
 def status(api: Api, given: Namespace) -> Answer:
@@ -20,13 +21,18 @@ def status(api: Api, given: Namespace) -> Answer:
             ("Version", found["version"]),
             ("Started", age(time.time() - found["uptime"], time.time())),
             ("Devices", f"{found['devices']} ({states})"),
-            ("Transports", ", ".join(f"{name} {port}" for name, port in found["transports"].items())),
             ("Storage", found["storage"]),
+            ("Disk", disk(found["disk"])),
             ("Address", found["address"]),
             ("Certificate", found["fingerprint"]),
         )
     )
     return Answer(found, shown)
+
+
+def disk(found: dict[str, Any]) -> str:
+    """How full the disk is, in a line."""
+    return f"{found['forecast']} ({size(found['used'])} of readings, {size(found['free'])} free)"
 
 
 def setup_link(api: Api, given: Namespace) -> Answer:

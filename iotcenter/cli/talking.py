@@ -54,15 +54,17 @@ def outcome(sent: dict[str, Any]) -> str:
 
 def readings(api: Api, given: Namespace) -> Answer:
     """The readings of a series, raw or summed up in buckets."""
-    query = {"device": given.device, "series": given.series, "from": given.start, "to": given.end, "step": given.step}
+    query = {"device": given.device, "series": given.series, "from": given.start, "to": given.end}
+    query |= {"step": given.step, "zone": given.zone}
     if given.csv and given.json:
         raise CommandError("--csv and --json do not go together")
     if given.csv:
         return Answer(None, lambda: _write(api, query))
-    columns: dict[str, list[Any]] = api.get("readings", **query)
+    found: dict[str, Any] = api.get("readings", **query)
+    columns = {name: column for name, column in found.items() if name != "step"}
     cells = ((moment(row[0]), *row[1:]) for row in zip(*columns.values(), strict=True))
     titles = [TITLES.get(name, name.capitalize()) for name in columns]
-    return Answer(columns, table(titles, cells, "There are no readings in that time."))
+    return Answer(found, table(titles, cells, "There are no readings in that time."))
 
 
 def _write(api: Api, query: dict[str, Any]) -> None:

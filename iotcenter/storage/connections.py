@@ -81,6 +81,8 @@ def as_writer(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * 4096}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = MEMORY")  # for the tables in which a batch is grouped
+    connection.execute("PRAGMA secure_delete = FAST")  # some systems overwrite what is deleted: gigabytes, of readings
 
 
 def as_reader(connection: sqlite3.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -36,15 +37,7 @@ SET_KEY = "UPDATE device SET key = ?, certificate_expires = ?, revoked = 0 WHERE
 RENEWED = "UPDATE device SET certificate_expires = ? WHERE id = ? AND key = ? AND NOT revoked"
 SEEN = "UPDATE device SET last_seen = ?, address = ? WHERE id = ?"
 OFFERED = "UPDATE device SET agent = ?, offer = ? WHERE id = ?"
-REMOVE_READINGS = """
-    DELETE FROM reading WHERE (series, time, boot, sequence) IN (
-        SELECT r.series, r.time, r.boot, r.sequence FROM series s JOIN reading r ON r.series = s.id
-        WHERE s.device = ? LIMIT ?)
-"""
 REMOVE = "DELETE FROM device WHERE id = ?"
-
-READINGS_AT_ONCE = 5000
-"""How many readings of a device that is removed go with one commit: some 10 ms of work, so that nobody waits long."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -74,8 +67,10 @@ class DeviceRow(msgspec.Struct, frozen=True):
 class Devices:
     """The table of devices. All that is about one device fails with ``NotFound`` where there is none of that id."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, removed: Callable[[], None] = lambda: None) -> None:
+        """``removed`` is called when a device was removed, of which the readings are still to be deleted."""
         self._database = database
+        self._removed = removed
 
     def all(self) -> Deferred[tuple[DeviceRow, ...]]:
         """Every device, by name."""
@@ -130,16 +125,11 @@ class Devices:
         """Keep what the device says that it is and can do."""
         return self._update(device, OFFERED, agent, msgspec.msgpack.encode(Offer(series, commands)))
 
-    async def remove(self, device: DeviceId) -> None:
-        """Forget the device and all that hangs on it, its readings in many small steps.
-
-        Bar it first: a device that reports while it is removed keeps this going. Where the server dies meanwhile, the
-        device is still there with fewer readings, and can be removed again.
-        """
-        remove_some = partial(_remove_readings, device=device)
-        while await self._database.write(remove_some):
-            pass
-        await self._update(device, REMOVE)
+    def remove(self, device: DeviceId) -> Deferred[None]:
+        """Forget the device and all that hangs on it. Its readings are out of reach at once, and housekeeping deletes
+        them."""
+        removing = self._update(device, REMOVE)
+        return removing.addCallback(lambda _: self._removed())
 
     def _update(self, device: DeviceId, statement: str, *values: Any) -> Deferred[None]:
         return self._database.write(partial(_update, statement=statement, values=(*values, device)))
@@ -183,10 +173,6 @@ def _rename(connection: sqlite3.Connection, device: DeviceId, name: str) -> None
     if holder is not None and holder.id != device:
         raise NameTaken(f"There is already a device named {name}.")
     _update(connection, RENAME, (name, device))
-
-
-def _remove_readings(connection: sqlite3.Connection, device: DeviceId) -> int:
-    return change(connection, REMOVE_READINGS, device, READINGS_AT_ONCE)
 
 
 def _renewed(connection: sqlite3.Connection, device: DeviceId, key: bytes, expires: float) -> None:

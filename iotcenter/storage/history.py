@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from datetime import UTC, tzinfo
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from iotcenter.model import DeviceId, Value
+from iotcenter.storage.cover import Kept, coarsest, cover, place
 from iotcenter.storage.errors import TooMuch
-from iotcenter.storage.sql import Row, milliseconds, seconds, select
+from iotcenter.storage.sql import find, milliseconds, seconds, select
+from iotcenter.storage.steps import Buckets, fitting, stretches
+from iotcenter.storage.sums import Sum, find_sums
+from iotcenter.storage.tiers import DAY
 
-SERIES_NUMBER = "SELECT id FROM series WHERE device = ? AND name = ?"
+SERIES = "SELECT id, days_from, hours_from, minutes_from, raw_from FROM series WHERE device = ? AND name = ?"
 LATEST = """
     -- CROSS: from each series to its newest reading, and never through all readings.
     SELECT s.device, s.name, r.value, r.time FROM series s CROSS JOIN reading r ON r.series = s.id
     AND (r.time, r.boot, r.sequence) = (
         SELECT time, boot, sequence FROM reading WHERE series = s.id
         ORDER BY time DESC, boot DESC, sequence DESC LIMIT 1)
+    WHERE s.device IS NOT NULL
 """
-RANGE = "series = ?1 AND time >= ?2 AND time < ?3"
-RAW = f"SELECT time, value FROM reading WHERE {RANGE} ORDER BY time, boot, sequence LIMIT ?4"
-SPAN = f"SELECT (SELECT min(time) FROM reading WHERE {RANGE}), (SELECT max(time) FROM reading WHERE {RANGE})"
-BUCKETS = f"""
-    SELECT bucket, readings, low, high, mean, (
-        SELECT value FROM reading WHERE series = ?1 AND time >= max(bucket, ?2) AND time < min(bucket + ?5, ?3)
-        ORDER BY time DESC, boot DESC, sequence DESC LIMIT 1)
-    FROM (
-        SELECT
-            time / ?5 * ?5 AS bucket, count(*) AS readings, min(number) AS low, max(number) AS high, avg(number) AS mean
-        FROM (SELECT time, CASE WHEN typeof(value) <> 'text' THEN value END AS number FROM reading WHERE {RANGE})
-        GROUP BY bucket ORDER BY bucket LIMIT ?4)
+RAW = """
+    SELECT time, value FROM reading WHERE series = ?1 AND time >= ?2 AND time < ?3
+    ORDER BY time, boot, sequence LIMIT ?4
+"""
+SPAN = """
+    SELECT (SELECT min(time) FROM day WHERE series = ?1), (SELECT min(time) FROM reading WHERE series = ?1),
+    (SELECT max(time) FROM day WHERE series = ?1), (SELECT max(time) FROM reading WHERE series = ?1)
 """
 PAGE = """
     SELECT time, boot, sequence, value FROM reading
@@ -44,8 +45,8 @@ MOST_READINGS = 10_000
 MOST_BUCKETS = 2_000
 """Buckets in one answer: as many as a wide chart has points across."""
 
-STEPS = (60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400)
-"""Steps that people think in, in seconds; at the longest, the years from 2001 on are a few hundred buckets."""
+LAST_TIME = 253_402_300_800_000
+"""The year 10000, in milliseconds: beyond it nothing is stored, and calendars end."""
 
 READINGS_OF_A_PAGE = 5_000
 """Readings that are fetched at once on the way to a long CSV: a few milliseconds of work each."""
@@ -55,14 +56,19 @@ Key = tuple[int, int, int]
 
 
 class RawColumns(Struct, frozen=True):
-    """Readings as they came: Unix times, and values."""
+    """Readings as they came: Unix times, and values. ``step`` is 0."""
 
     t: list[float]
     v: list[Value]
+    step: float = 0.0
 
 
 class BucketColumns(Struct, frozen=True):
-    """Readings in buckets: when each begins, and what is in it. Texts have no ``min``, ``max`` and ``mean``."""
+    """Readings in buckets of ``step`` seconds: when each begins, and what is in it.
+
+    ``min``, ``max`` and ``mean`` are of numbers and truth values (0 and 1), and None where there are only texts; what a
+    state was is in ``last``.
+    """
 
     t: list[float]
     count: list[int]
@@ -70,6 +76,7 @@ class BucketColumns(Struct, frozen=True):
     max: list[float | None]
     mean: list[float | None]
     last: list[Value]
+    step: float
 
 
 Columns = RawColumns | BucketColumns
@@ -82,85 +89,125 @@ class Page(Struct, frozen=True):
     after: Key | None
 
 
+class Question(Struct, frozen=True):
+    """What is asked: the readings of a series from ``start`` up to ``end``, in Unix seconds.
+
+    ``step`` is 0 for raw readings, else how many seconds a bucket has; without it the finest step is chosen that gives
+    few enough buckets. Buckets lie as the clocks of ``zone`` go. ``limit`` lowers the bounds above.
+    """
+
+    device: DeviceId
+    series: str
+    start: float
+    end: float
+    step: float | None = None
+    zone: tzinfo = UTC
+    limit: int | None = None
+
+
+class _Series(NamedTuple):
+    """A series, and from when on what is kept of it."""
+
+    number: int
+    kept: Kept
+
+
 def latest(connection: sqlite3.Connection) -> dict[DeviceId, dict[str, tuple[Value, float]]]:
     """The newest value of every series, with its time."""
     found: dict[DeviceId, dict[str, tuple[Value, float]]] = {}
     for device, name, stored, time in select(connection, LATEST):
-        found.setdefault(device, {})[name] = (_value(stored), seconds(time))
+        found.setdefault(device, {})[name] = (as_value(stored), seconds(time))
     return found
 
 
-def query(
-    connection: sqlite3.Connection,
-    device: DeviceId,
-    name: str,
-    start: float,
-    end: float,
-    step: float,
-    limit: int | None,
-) -> Columns:
-    """Readings from ``start`` up to ``end``: raw, or by the multiples of ``step`` since 1970 in which they fall.
-
-    Raises ``TooMuch`` where the answer would be longer than ``limit``, which cannot raise the bounds above.
-    """
-    most = MOST_READINGS if step <= 0 else MOST_BUCKETS
-    limit = most if limit is None else min(limit, most)
-    number = _number(connection, device, name)
-    bounds = milliseconds(start), milliseconds(end)
-    if step <= 0:
-        rows = select(connection, RAW, number, *bounds, limit + 1)
-    else:
-        rows = select(connection, BUCKETS, number, *bounds, limit + 1, max(1, milliseconds(step)))
-    if len(rows) > limit:
-        raise _too_much(connection, number, bounds, limit)
-    return _raw(rows) if step <= 0 else _buckets(rows)
+def query(connection: sqlite3.Connection, question: Question) -> Columns:
+    """The answer to ``question``. Raises ``TooMuch`` where it would be too long."""
+    series = _find_series(connection, question.device, question.series)
+    start, end = max(0, milliseconds(question.start)), min(milliseconds(question.end), LAST_TIME)
+    if question.step is not None and question.step <= 0:
+        return _raw(connection, series, start, end, _limit(question, MOST_READINGS))
+    limit = _limit(question, MOST_BUCKETS)
+    start, end = _within(connection, series, start, end)
+    finest = fitting(start, end, limit, question.zone)
+    step = finest if question.step is None else max(1, milliseconds(question.step))
+    sums = _sums(connection, series, start, end, Buckets(step, question.zone))
+    if len(sums) > limit:
+        raise _too_much(limit, finest)
+    return _columns(sums, step)
 
 
 def page(
     connection: sqlite3.Connection, device: DeviceId, name: str, start: float, end: float, after: Key | None
 ) -> Page:
     """The next readings from ``start`` up to ``end``, behind ``after``."""
-    number = _number(connection, device, name)
+    series = _find_series(connection, device, name)
     behind = after or (milliseconds(start), -1, -1)
-    rows = select(connection, PAGE, number, *behind, milliseconds(end), READINGS_OF_A_PAGE)
+    rows = select(connection, PAGE, series.number, *behind, milliseconds(end), READINGS_OF_A_PAGE)
     more = tuple(rows[-1][:3]) if len(rows) == READINGS_OF_A_PAGE else None
-    return Page([(seconds(time), _value(stored)) for time, _, _, stored in rows], more)
+    return Page([(seconds(time), as_value(stored)) for time, _, _, stored in rows], more)
 
 
-def _number(connection: sqlite3.Connection, device: DeviceId, name: str) -> int:
-    """The number of a series; one that no series has, where the device never reported it."""
-    [(number,)] = select(connection, SERIES_NUMBER, device, name) or [(0,)]
-    return int(number)
-
-
-def _too_much(connection: sqlite3.Connection, number: int, bounds: tuple[int, int], limit: int) -> TooMuch:
-    [(first, last)] = select(connection, SPAN, number, *bounds)
-    span = seconds(last - first)
-    step = next((step for step in STEPS if span / step < limit - 1), STEPS[-1])
-    return TooMuch(f"That is more than {limit} rows: ask for a shorter time, or with a step of {step} seconds.", step)
-
-
-def _raw(rows: list[Row]) -> RawColumns:
-    return RawColumns([seconds(time) for time, _ in rows], [_value(stored) for _, stored in rows])
-
-
-def _buckets(rows: list[Row]) -> BucketColumns:
-    times, counts, lows, highs, means, lasts = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [], [], [])
-    return BucketColumns(
-        t=[seconds(time) for time in times],
-        count=counts,
-        min=[_float(low) for low in lows],
-        max=[_float(high) for high in highs],
-        mean=means,
-        last=[_value(stored) for stored in lasts],
-    )
-
-
-def _value(stored: Any) -> Value:
+def as_value(stored: Any) -> Value:
     """A value as it was measured: truth values are kept as integers, and numbers never are."""
     value: Value = bool(stored) if isinstance(stored, int) else stored
     return value
 
 
-def _float(number: float | None) -> float | None:
-    return None if number is None else float(number)
+def _find_series(connection: sqlite3.Connection, device: DeviceId, name: str) -> _Series:
+    """The series of that name; one that nothing was ever stored in, where the device never reported it."""
+    made = find(
+        connection, lambda row: _Series(row[0], Kept(*(day * DAY.width for day in row[1:]))), SERIES, device, name
+    )
+    return made or _Series(0, Kept())
+
+
+def _limit(question: Question, most: int) -> int:
+    return most if question.limit is None else min(question.limit, most)
+
+
+def _raw(connection: sqlite3.Connection, series: _Series, start: int, end: int, limit: int) -> RawColumns:
+    rows = select(connection, RAW, series.number, start, end, limit + 1)
+    if len(rows) > limit:
+        raise _too_much(limit, fitting(*_within(connection, series, start, end), limit, UTC))
+    return RawColumns([seconds(time) for time, _ in rows], [as_value(stored) for _, stored in rows])
+
+
+def _sums(connection: sqlite3.Connection, series: _Series, start: int, end: int, buckets: Buckets) -> list[Sum]:
+    """The buckets from ``start`` up to ``end`` that have readings, in order."""
+    parts = stretches(start, end, buckets.zone)
+    pieces = cover(start, end, coarsest(buckets.step, parts), series.kept)
+    sums: dict[int, Sum] = {}
+    for placed in place(pieces, parts):
+        for number, *found in find_sums(connection, series.number, placed, buckets.step):
+            begins = buckets.start(number, placed.offset)
+            sums.setdefault(begins, Sum(begins)).add(*found)
+    return [sums[begins] for begins in sorted(sums)]
+
+
+def _within(connection: sqlite3.Connection, series: _Series, start: int, end: int) -> tuple[int, int]:
+    """That part of the time from ``start`` up to ``end`` in which there are readings."""
+    [(first_day, first, last_day, last)] = select(connection, SPAN, series.number)
+    if first_day is None:
+        return 0, 0
+    if first is None or series.kept.raw > first_day * DAY.width:  # raw readings are not kept from the beginning
+        first = first_day * DAY.width
+    if last is None:
+        last = (last_day + 1) * DAY.width - 1
+    return max(start, first), min(end, last + 1)
+
+
+def _too_much(limit: int, step: int) -> TooMuch:
+    step //= 1000
+    return TooMuch(f"That is more than {limit} rows: ask for a shorter time, or with a step of {step} seconds.", step)
+
+
+def _columns(sums: list[Sum], step: int) -> BucketColumns:
+    return BucketColumns(
+        t=[seconds(one.start) for one in sums],
+        count=[one.count for one in sums],
+        min=[one.low for one in sums],
+        max=[one.high for one in sums],
+        mean=[one.mean for one in sums],
+        last=[as_value(one.last) for one in sums],
+        step=seconds(step),
+    )

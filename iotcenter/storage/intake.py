@@ -12,11 +12,12 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from iotcenter.model import DeviceId, Reading, Value, is_series_name
+from iotcenter.model import DeviceId, Reading, is_series_name
 from iotcenter.storage.arrivals import ArrivalNotes, Run
 from iotcenter.storage.errors import NotFound, StorageError
 from iotcenter.storage.fitting import Unfit, fit
 from iotcenter.storage.progress import Progress, Range, unpacked
+from iotcenter.storage.rollups import Row, add_readings
 from iotcenter.storage.sql import change, find, insert, milliseconds, select
 from iotcenter.storage.times import LATE
 from iotcenter.wire.codec import DamagedReport
@@ -25,14 +26,17 @@ from iotcenter.wire.messages import Refusal, Report
 T = TypeVar("T")
 
 PRESENT = "SELECT json_group_array(id) FROM device WHERE id IN (SELECT value FROM json_each(?))"
-SERIES = "SELECT name, id FROM series WHERE device = ?"
+SERIES = "SELECT name, id, raw_from * 86400.0 FROM series WHERE device = ?"
 ADD_SERIES = "INSERT INTO series (device, name) VALUES (?, ?) RETURNING id"
 PROGRESS = "SELECT high, gaps FROM progress WHERE device = ? AND boot = ?"
-ADD_READINGS = "OR REPLACE INTO reading (series, time, boot, sequence, value)"
-SET_PROGRESS = "OR REPLACE INTO progress (device, boot, high, gaps, changed)"
+NUMBER = "SELECT number FROM progress WHERE device = ? AND boot = ?"
+LAST_NUMBER = "SELECT coalesce(max(number), 0) FROM progress WHERE device = ?"
+SET_PROGRESS = "OR REPLACE INTO progress (device, boot, number, high, gaps, changed)"
 FORGET_BOOTS = """
+    -- The last number stays, so that none is ever given twice.
     DELETE FROM progress WHERE device = ?1 AND boot IN (
         SELECT boot FROM progress WHERE device = ?1 ORDER BY changed DESC LIMIT -1 OFFSET ?2)
+    AND number < (SELECT max(number) FROM progress WHERE device = ?1)
 """
 ACCOUNT = "INTO account (device, received, duplicates, late, refused)"
 ADD_TO_ACCOUNT = """
@@ -75,17 +79,24 @@ class Waiting(NamedTuple):
 
 
 class Known:
-    """What is at hand of a device that reports: the numbers of its series, and the progress of its last boots."""
+    """What is at hand of a device that reports: the numbers of its series, and its last boots: their numbers, and the
+    progress of each."""
 
-    def __init__(self, device: DeviceId, series: dict[str, int]) -> None:
+    def __init__(self, device: DeviceId, series: Iterable[tuple[str, int, float]]) -> None:
         self.device = device
-        self.series = series
+        self.series: dict[str, int] = {}
+        self.kept_from: dict[str, float] = {}
+        for name, number, start in series:
+            self.series[name] = number
+            if start:
+                self.kept_from[name] = start
         self.boots: dict[int, Progress] = {}
+        self.numbers: dict[int, int] = {}
 
     def trim(self) -> None:
         """Let go of the boots that were at hand for longest, where there are many."""
         for boot in list(self.boots)[:-BOOTS_AT_HAND]:
-            del self.boots[boot]
+            del self.boots[boot], self.numbers[boot]
 
 
 class Intake:
@@ -113,7 +124,7 @@ class Intake:
         [(found,)] = select(connection, PRESENT, json.dumps(list(devices)))
         present = {}
         for device in json.loads(found):
-            known = self._known.get(device) or Known(device, dict(select(connection, SERIES, device)))
+            known = self._known.get(device) or Known(device, select(connection, SERIES, device))
             self._known[device] = present[device] = known
         return present
 
@@ -123,8 +134,8 @@ class _Batch:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._readings: list[tuple[int, int, int, int, Value]] = []
-        self._progress: dict[tuple[DeviceId, int], tuple[Progress, float]] = {}
+        self._readings: list[Row] = []
+        self._progress: dict[tuple[DeviceId, int], tuple[int, Progress, float]] = {}
         self._accounts: dict[DeviceId, tuple[int, int, int, int]] = {}
         self._arrivals = ArrivalNotes(connection)
         self._new_boots: set[DeviceId] = set()
@@ -154,11 +165,10 @@ class _Batch:
 
     def write(self) -> None:
         """Write all that was taken."""
-        self._readings.sort()  # neighbours in the table are written together
-        insert(self._connection, ADD_READINGS, self._readings)
+        add_readings(self._connection, self._readings)
         progress = [
-            (device, boot, progress.high, progress.packed_gaps(), milliseconds(received))
-            for (device, boot), (progress, received) in self._progress.items()
+            (device, boot, number, progress.high, progress.packed_gaps(), milliseconds(received))
+            for (device, boot), (number, progress, received) in self._progress.items()
         ]
         insert(self._connection, SET_PROGRESS, progress)
         for device in self._new_boots:
@@ -172,18 +182,29 @@ class _Batch:
         progress = known.boots.get(report.boot) or self._load_progress(known, report.boot)
         known.boots[report.boot], fresh = progress.add(report.sequence, report.sequence + count - 1)
         if fresh:
-            self._progress[known.device, report.boot] = known.boots[report.boot], received
+            number = known.numbers[report.boot]
+            self._progress[known.device, report.boot] = number, known.boots[report.boot], received
         return fresh
 
     def _load_progress(self, known: Known, boot: int) -> Progress:
         progress = find(self._connection, unpacked, PROGRESS, known.device, boot)
         if progress is None:
             self._new_boots.add(known.device)
-        return progress or Progress()
+            known.numbers[boot] = self._next_number(known)
+            return Progress()
+        [(known.numbers[boot],)] = select(self._connection, NUMBER, known.device, boot)
+        return progress
+
+    def _next_number(self, known: Known) -> int:
+        """A number that no boot of the device had: this batch may have given some that are not written yet."""
+        [(last,)] = select(self._connection, LAST_NUMBER, known.device)
+        return 1 + max([int(last), *known.numbers.values()])
 
     def _add(self, known: Known, boot: int, sequence: int, reading: Reading) -> Reading:
         series = known.series.get(reading.name) or self._add_series(known, reading.name)
-        self._readings.append((series, milliseconds(reading.time), boot, sequence, reading.value))
+        if known.kept_from and reading.time < known.kept_from.get(reading.name, 0.0):
+            raise Unfit("it comes too late: readings of that time are not kept any more")
+        self._readings.append((series, milliseconds(reading.time), known.numbers[boot], sequence, reading.value))
         return reading
 
     def _add_series(self, known: Known, name: str) -> int:

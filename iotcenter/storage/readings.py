@@ -16,13 +16,14 @@ from iotcenter.storage.commit import Job
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import Busy, StorageError
-from iotcenter.storage.history import Columns, Key, Page
+from iotcenter.storage.history import Columns, Key, Page, Question
 from iotcenter.storage.intake import Intake, Outcome, Waiting
+from iotcenter.storage.retention import Keep, keep_of, set_keep
 from iotcenter.storage.sql import change, select
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.messages import Report
 
-__all__ = ["Columns", "Outcome", "Page", "Readings"]
+__all__ = ["Columns", "Outcome", "Page", "Question", "Readings"]
 
 ACCOUNTS = "SELECT device, received, duplicates, late, lost, refused FROM account"
 LOST = "SELECT device, lost, told FROM account"
@@ -65,6 +66,19 @@ class Readings:
         except StorageError as error:
             done(Outcome(error=error))
 
+    def forget(self) -> None:
+        """Take what is known of series from the database again; on the writer's thread."""
+        self._intake.forget()
+
+    def set_keep(self, device: DeviceId, series: str, keep: Keep) -> Deferred[None]:
+        """Keep a series for so many days; what is None is for as many as the configuration says. Fails with
+        ``NotFound``."""
+        return self._database.write(partial(set_keep, device=device, name=series, keep=keep))
+
+    def keep(self, device: DeviceId) -> Deferred[dict[str, Keep]]:
+        """For how long each series of a device is kept, as ``set_keep`` takes it."""
+        return self._database.read(partial(keep_of, device=device))
+
     def set_lost(self, device: DeviceId, lost: int, told: int) -> Deferred[None]:
         """The device ever had to throw away ``lost`` readings, and said last that it were ``told``. Fails with
         ``NotFound``."""
@@ -82,16 +96,9 @@ class Readings:
         """The newest value of each series of each device, with its time."""
         return self._database.read(history.latest)
 
-    def query(
-        self, device: DeviceId, series: str, start: float, end: float, step: float, limit: int | None = None
-    ) -> Deferred[Columns]:
-        """The readings of a series from ``start`` up to ``end``: raw (``step`` 0), or in buckets of ``step`` seconds.
-
-        Fails with ``TooMuch`` where the answer would be longer than ``limit``, which lowers storage's own bound.
-        """
-        return self._database.scan(
-            lambda connection: history.query(connection, device, series, start, end, step, limit)
-        )
+    def query(self, question: Question) -> Deferred[Columns]:
+        """What was measured, raw or in buckets. Fails with ``TooMuch`` where the answer would be too long."""
+        return self._database.scan(lambda connection: history.query(connection, question))
 
     def page(self, device: DeviceId, series: str, start: float, end: float, after: Key | None = None) -> Deferred[Page]:
         """A piece of an answer of any length; pass its ``after`` to get the next one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
 from iotcenter.storage.enrollments import Enrollments
 from iotcenter.storage.errors import StorageError
+from iotcenter.storage.forecast import Disk, disk
+from iotcenter.storage.housekeeping import Housekeeping
 from iotcenter.storage.logs import Logs
 from iotcenter.storage.readings import Readings
 from iotcenter.storage.registrations import Registrations
+from iotcenter.storage.retention import Keep
 
 FILE = "iotcenter.db"
 
@@ -27,16 +32,17 @@ class Store:
     def __init__(self, directory: Path, reactor: Any) -> None:
         self._database = Database(directory / FILE, reactor)
         self._directory = directory
-        self.last_written = 0.0
-        """When something was written last before this start, in Unix seconds; 0 where nothing ever was."""
-        self.devices = Devices(self._database)
         self.readings = Readings(self._database)
+        self._housekeeping = Housekeeping(self._database, reactor, self.readings.forget)
+        self.devices = Devices(self._database, removed=self._housekeeping.wake)
         self.arrivals = Arrivals(self._database)
         self.commands = Commands(self._database)
         self.logs = Logs(self._database)
         self.accounts = Accounts(self._database)
         self.enrollments = Enrollments(self._database)
         self.registrations = Registrations(self._database)
+        self.last_written = 0.0
+        """When something was written last before this start, in Unix seconds; 0 where nothing ever was."""
 
     @property
     def trouble(self) -> StorageError | None:
@@ -51,6 +57,15 @@ class Store:
         self.last_written = max((file.stat().st_mtime for file in self._directory.glob(f"{FILE}*")), default=0.0)
         self._database.open()
 
+    def start(self, keep: Keep, now: Callable[[], float]) -> None:
+        """Begin to keep house: what is older than ``keep`` says is dropped. ``now`` is the Unix time."""
+        self._housekeeping.start(keep, now)
+
+    def disk(self) -> Deferred[Disk]:
+        """How much room there is, and how long it will last."""
+        return self._database.read(partial(disk, directory=self._directory))
+
     def close(self) -> Deferred[None]:
         """Finish what waits, and close. What comes after fails with ``Closed``."""
+        self._housekeeping.stop()
         return self._database.close()

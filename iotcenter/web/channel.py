@@ -3,7 +3,6 @@ any length."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -16,7 +15,6 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from iotcenter.web.body import MAX_BODY
-from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.peers import address_of, source_of
 
 if TYPE_CHECKING:
@@ -43,10 +41,6 @@ MAX_LENGTH_DIGITS = 12
 MAX_HEADERS = 100
 """The most headers of a request; browsers send some twenty. Together they have 16 KiB."""
 
-BAD_REQUEST = HTTPProblem(400, "bad_request", "that is not a request in HTTP/1.1 that the server understands")
-TOO_LARGE = HTTPProblem(413, "too_large", f"the body may have {MAX_BODY} bytes at most")
-HEAD_TOO_LARGE = HTTPProblem(431, "head_too_large", "the headers of the request are too long")
-
 
 class BoundedRequest(Request):
     """A request whose body stays in memory, as it is bounded, and is parsed by those who want it."""
@@ -61,7 +55,7 @@ class BoundedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body came."""
         if self.content.tell() + len(data) > MAX_BODY:
-            self.channel.refuse(TOO_LARGE)
+            self.channel.refuse(413, b"Content Too Large")
         else:
             self.content.write(data)
 
@@ -70,7 +64,7 @@ class BoundedRequest(Request):
         if self.path.startswith(b"/") and _is_utf8(unquote_to_bytes(self.path)):
             super().process()
         else:
-            self.channel.refuse(BAD_REQUEST, self.path)
+            self.channel.refuse(400, b"Bad Request")
 
     def getRequestHostname(self) -> bytes:
         """A constant: Klein asks for it, and what peers put into the Host header has no say in routing."""
@@ -85,7 +79,6 @@ class BoundedChannel(HTTPChannel):
     maxHeaders = MAX_HEADERS
     site: BoundedSite
     transport: Any
-    _path = b""  # Twisted's, which is not there before a request's first line
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +125,7 @@ class BoundedChannel(HTTPChannel):
         """A line of a request's head came; after a refusal, none counts. Folded ones are refused (RFC 9112, section
         5.2)."""
         if line.startswith((b" ", b"\t")):
-            self.refuse(BAD_REQUEST)
+            self.refuse(400, b"Bad Request")
         if not self._refused:
             super().lineReceived(line)
 
@@ -140,18 +133,18 @@ class BoundedChannel(HTTPChannel):
         """A header is complete."""
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length" and len(value.strip()) > MAX_LENGTH_DIGITS:
-            self.refuse(TOO_LARGE)
+            self.refuse(413, b"Content Too Large")
             return False
         return bool(super().headerReceived(line))
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line of the head is too long."""
-        self.refuse(HEAD_TOO_LARGE)
+        self.refuse(431, b"Request Header Fields Too Large")
 
     def allHeadersReceived(self) -> None:
         """The head of a request is complete."""
         if self.length is not None and self.length > MAX_BODY:
-            self.refuse(TOO_LARGE)
+            self.refuse(413, b"Content Too Large")
             return
         self.setTimeout(BODY_WITHIN)
         super().allHeadersReceived()
@@ -179,12 +172,11 @@ class BoundedChannel(HTTPChannel):
             self.paused = False
             super(HTTPChannel, self).dataReceived(b"")
 
-    def refuse(self, problem: HTTPProblem, path: bytes | None = None) -> None:
-        """Answer what cannot be a request of ours, and listen no more. Programs that ask the API get a body."""
+    def refuse(self, code: int, words: bytes) -> None:
+        """Answer what cannot be a request of ours, and listen no more."""
         if not self._refused:
             self._refused = True
-            for_api = (self._path if path is None else path).startswith(b"/api/")
-            self.transport.write(_last_words(problem, problem.as_json() if for_api else b""))
+            self.transport.write(b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (code, words))
             self.loseConnection()
 
     def loseConnection(self) -> None:
@@ -207,13 +199,7 @@ class BoundedChannel(HTTPChannel):
         self.drop()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self.refuse(BAD_REQUEST)
-
-
-def _last_words(problem: HTTPProblem, body: bytes) -> bytes:
-    media = b"Content-Type: application/json\r\n" if body else b""
-    head = b"HTTP/1.1 %d %s\r\nConnection: close\r\n%sContent-Length: %d\r\n\r\n"
-    return head % (problem.status, HTTPStatus(problem.status).phrase.encode(), media, len(body)) + body
+        self.refuse(400, b"Bad Request")
 
 
 def _is_utf8(data: bytes) -> bool:

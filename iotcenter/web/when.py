@@ -52,7 +52,12 @@ def _parse_iso(text: str, zone: tzinfo) -> float:
 
 def zone_named(name: str) -> tzinfo:
     """The time zone of that name; UTC where this machine does not know it."""
+    return known_zone(name) or UTC
+
+
+def known_zone(name: str) -> tzinfo | None:
+    """The time zone of that name; None where this machine does not know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
+        return None

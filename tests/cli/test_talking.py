@@ -49,7 +49,7 @@ class CommandTests(CommandLineCase):
 class ReadingsTests(CommandLineCase):
     """``iotcenter readings``."""
 
-    RAW = "device=kitchen-pi&series=temperature&from=now-1h&to=now&step=0.0"
+    RAW = "device=kitchen-pi&series=temperature&from=now-1h&to=now"
 
     def setUp(self) -> None:
         super().setUp()
@@ -64,9 +64,10 @@ class ReadingsTests(CommandLineCase):
 
     def test_buckets(self) -> None:
         """Sums come with all their columns."""
-        query = self.RAW.replace("0.0", "300.0")
-        self.answers(f"GET /api/v1/readings?{query}", {"t": [0.0], "count": [5], "min": [1.0], "max": [2.5]})
-        line = self.line("readings", "kitchen-pi", "temperature", "--step", "5m")
+        query = f"{self.RAW}&step=300.0&zone=UTC"
+        columns = {"t": [0.0], "count": [5], "min": [1.0], "max": [2.5], "step": 300.0}
+        self.answers(f"GET /api/v1/readings?{query}", columns)
+        line = self.line("readings", "kitchen-pi", "temperature", "--step", "5m", "--zone", "UTC")
         self.assertEqual(line.strip().split("\t")[1:], ["5", "1.0", "2.5"])
 
     def test_csv(self) -> None:

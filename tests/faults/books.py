@@ -17,7 +17,10 @@ from iotdevice import spool
 from tests.faults.journal import SERIES, Key
 
 READINGS = """
-SELECT device, boot, sequence, value FROM reading JOIN series ON series.id = reading.series WHERE series.name = ?
+SELECT series.device, progress.boot, sequence, value
+FROM reading JOIN series ON series.id = reading.series
+JOIN progress ON progress.device = series.device AND progress.number = reading.boot
+WHERE series.name = ?
 """
 ACCOUNTS = "SELECT device, received, duplicates FROM account"
 SPOOLED = "SELECT boot, sequence, value FROM reading WHERE name = ?"

@@ -15,7 +15,11 @@ from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.messages import MAX_READINGS, Refusal, Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, FillingDisk, ReadingsCase, report
 
-STORED = "SELECT boot, sequence, value FROM reading ORDER BY boot, sequence"
+WHOLE = """
+    reading JOIN series ON series.id = series
+    JOIN progress ON progress.device = series.device AND progress.number = reading.boot
+"""
+STORED = f"SELECT progress.boot, sequence, value FROM {WHOLE} ORDER BY 1, 2"
 
 
 class StoringTests(ReadingsCase):
@@ -27,9 +31,7 @@ class StoringTests(ReadingsCase):
         stored: Deferred[Outcome] = Deferred()
 
         def done(outcome: Outcome) -> None:
-            found.extend(
-                self.rows("SELECT device, name, time, boot, sequence, value FROM reading JOIN series ON id = series")
-            )
+            found.extend(self.rows(f"SELECT series.device, name, time, progress.boot, sequence, value FROM {WHOLE}"))
             stored.callback(outcome)
 
         self.readings.append(KITCHEN, report(7, 20.5, boot=3), NOW, done)

@@ -72,6 +72,8 @@ class OpenAPITests(WebTestCase):
         self.assertEqual(answer, {"$ref": "#/components/schemas/Command"})
         readings = document["paths"][f"{API}/readings"]["get"]
         parameters = {one["name"]: one["required"] for one in readings["parameters"]}
-        self.assertEqual(parameters, {"device": True, "series": True, "from": False, "to": False, "step": False})
+        self.assertEqual(
+            parameters, {"device": True, "series": True, "from": False, "to": False, "step": False, "zone": False}
+        )
         columns = readings["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"]
         self.assertEqual([one["$ref"].rpartition("/")[2] for one in columns], ["RawColumns", "BucketColumns"])

@@ -38,15 +38,33 @@ class ColumnTests(ReadingsTestCase):
         """Raw readings are two columns."""
         viewer = await self.measure(20.5, 21.0)
         answer = await self.ask("GET", f"/api/v1/readings?{QUERY}&step=0", viewer)
-        self.assertEqual(answer.json(), {"t": [START, START + 1], "v": [20.5, 21.0]})
+        self.assertEqual(answer.json(), {"t": [START, START + 1], "v": [20.5, 21.0], "step": 0.0})
 
     async def test_buckets(self) -> None:
         """With a step, each bucket is summed up."""
         viewer = await self.measure(*range(120))
         answer = await self.ask("GET", f"/api/v1/readings?{QUERY}&step=60", viewer)
         columns = answer.json()
-        self.assertEqual(list(columns), ["t", "count", "min", "max", "mean", "last"])
+        self.assertEqual(list(columns), ["t", "count", "min", "max", "mean", "last", "step"])
         self.assertEqual((sum(columns["count"]), columns["min"][0], columns["max"][-1]), (120, 0.0, 119.0))
+
+    async def test_step(self) -> None:
+        """Without a step, or with ``auto``, the finest that fits is taken, and the answer says which it was."""
+        viewer = await self.measure(*range(120))
+        for more in ("", "&step=auto"):
+            columns = (await self.ask("GET", f"/api/v1/readings?{QUERY}{more}", viewer)).json()
+            self.assertEqual((columns["step"], sum(columns["count"])), (60.0, 120))
+        answer = await self.ask("GET", f"/api/v1/readings?{QUERY}&step=soon", viewer)
+        self.assertEqual((answer.status, list(answer.json()["error"]["fields"])), (422, ["step"]))
+
+    async def test_zone(self) -> None:
+        """Days begin at midnight in the zone that is asked for; one that there is not is named."""
+        viewer = await self.measure(1.0)
+        query = f"/api/v1/readings?{QUERY}&step=86400"
+        columns = (await self.ask("GET", f"{query}&zone=Asia/Kolkata", viewer)).json()
+        self.assertEqual(columns["t"], [1_789_929_000.0])
+        answer = await self.ask("GET", f"{query}&zone=Moon/Base", viewer)
+        self.assertEqual((answer.status, list(answer.json()["error"]["fields"])), (422, ["zone"]))
 
     async def test_times(self) -> None:
         """Times are taken in three forms; one that is none is named."""
@@ -62,7 +80,7 @@ class ColumnTests(ReadingsTestCase):
     async def test_too_much(self) -> None:
         """An answer that would be too long says which step makes it fit."""
         viewer = await self.measure(*range(10_001))
-        answer = await self.ask("GET", f"/api/v1/readings?{QUERY}", viewer)
+        answer = await self.ask("GET", f"/api/v1/readings?{QUERY}&step=0", viewer)
         self.assertEqual((answer.status, answer.code()), (422, "too_much"))
         self.assertIn("step", answer.json()["error"]["fields"])
 

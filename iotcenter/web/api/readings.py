@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 from twisted.web.server import Request
 
 from iotcenter.model import Role
@@ -13,7 +15,7 @@ from iotcenter.web.guard import API, api, stream
 from iotcenter.web.paced import PacedWriter
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
-from iotcenter.web.when import BadTime, parse_time, zone_named
+from iotcenter.web.when import BadTime, known_zone, parse_time, zone_named
 
 PIECE = 500
 """Rows that are made into CSV at once: some 20 kB, and 2 ms of work."""
@@ -31,19 +33,24 @@ class ReadingHandlers:
 
     @api("/readings", role=Role.VIEWER, failures=(404,))
     async def query(self, request: Request, principal: Principal, query: ReadingsQuery) -> RawColumns | BucketColumns:
-        """Readings as columns: Unix times ``t`` with the values ``v``, or with what is in each bucket."""
-        start, end = self._span(query, principal)
-        return await self._history.query(query.device, query.series, start, end, query.step)
+        """Readings as columns: Unix times ``t`` with the values ``v``, or with what is in each bucket; and the ``step``
+        that was taken. Texts have no ``min``, ``max`` and ``mean``, and truth values count as 0 and 1."""
+        zone = self._zone(query, principal)
+        start, end = self._span(query, zone)
+        step = None if query.step == "auto" else query.step
+        return await self._history.query(query.device, query.series, start, end, step, zone)
 
     @stream(f"{API}/readings.csv", role=Role.VIEWER, media="text/csv; charset=utf-8", failures=(404,))
     async def csv(self, request: Request, principal: Principal, query: ReadingsQuery) -> None:
-        """Readings as CSV, raw ones of any length. Times are ISO 8601 in the time zone of who asks; the title has the
-        unit."""
-        start, end = self._span(query, principal)
+        """Readings as CSV: raw and of any length, unless there is a ``step``. Times are ISO 8601 with the offset of the
+        zone; the title has the unit."""
+        zone = self._zone(query, principal)
+        start, end = self._span(query, zone)
         known = self._devices.named(query.device)
         unit = next((one.unit for one in known.series if one.name == query.series), "")
-        table = Table(query.series, unit, zone_named(principal.time_zone))
-        columns = await self._history.query(query.device, query.series, start, end, query.step) if query.step else None
+        table = Table(query.series, unit, zone)
+        step = None if query.step == "auto" else query.step or 0.0
+        columns = None if step == 0 else await self._history.query(query.device, query.series, start, end, step, zone)
         request.setHeader("Content-Disposition", f'attachment; filename="{known.name}.csv"')
         with PacedWriter(request, self._reactor) as writer:
             if isinstance(columns, BucketColumns):
@@ -64,9 +71,18 @@ class ReadingHandlers:
                 return
             page = await self._readings.page(device, series, start, end, page.after)
 
-    def _span(self, query: ReadingsQuery, principal: Principal) -> tuple[float, float]:
+    def _zone(self, query: ReadingsQuery, principal: Principal) -> tzinfo:
+        """The time zone of an answer. Raises ``HTTPProblem`` for one that there is not."""
+        if query.zone is None:
+            return zone_named(principal.time_zone)
+        zone = known_zone(query.zone)
+        if zone is None:
+            problem = "must be a time zone such as Europe/Berlin"
+            raise HTTPProblem(422, "invalid", f"zone {problem}", {"zone": problem})
+        return zone
+
+    def _span(self, query: ReadingsQuery, zone: tzinfo) -> tuple[float, float]:
         """From when to when. Raises ``HTTPProblem`` for what is no time."""
-        zone = zone_named(principal.time_zone)
         times: dict[str, float] = {}
         problems: dict[str, str] = {}
         for name, text in (("from", query.start), ("to", query.end)):

@@ -5,7 +5,7 @@ What is taken refuses fields that it does not know: a misspelt one is said to be
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,6 +15,7 @@ from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
 from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Role, SeriesName
 from iotcenter.storage import arrivals
+from iotcenter.storage.forecast import Disk
 
 When = Annotated[str, Meta(max_length=40, description="Unix seconds, ISO 8601, or now-6h (s, m, h, d, w)")]
 Host = Annotated[str, Meta(min_length=1, max_length=260)]
@@ -82,13 +83,19 @@ class Arrival(Noun, frozen=True, omit_defaults=False):
 
 
 class ReadingsQuery(Taken, frozen=True):
-    """Which readings: of one series, from ``from`` up to ``to``, raw (``step`` 0) or in buckets of ``step`` seconds."""
+    """Which readings: of one series, from ``from`` up to ``to``, raw (``step`` 0) or in buckets of ``step`` seconds.
+
+    Without ``step``, or with ``auto``, it is the finest of 1, 5, 15 and 30 minutes, 1, 3, 6 and 12 hours and a day (and
+    1 and 4 weeks) that gives at most 2,000 buckets. ``zone`` is the time zone, such as ``Europe/Berlin``, in which
+    days begin and times without a zone are read; without it, that of who asks.
+    """
 
     device: DeviceName
     series: SeriesName
     start: When = msgspec.field(name="from", default="now-1h")
     end: When = msgspec.field(name="to", default="now")
-    step: Annotated[float, Meta(ge=0, le=366 * 86400.0)] = 0.0
+    step: Annotated[float, Meta(ge=0, le=366 * 86400.0)] | Literal["auto"] | None = None
+    zone: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class NewEnrollment(Taken, frozen=True):
@@ -173,8 +180,8 @@ class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
 
 
 class Status(Noun, frozen=True, omit_defaults=False):
-    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``transports`` has the port of
-    each way for devices to come in; ``fingerprint`` is of the web's certificate."""
+    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``disk`` is the room for readings
+    in bytes, with a forecast in words; ``fingerprint`` is of the web's certificate."""
 
     version: str
     uptime: float
@@ -184,7 +191,7 @@ class Status(Noun, frozen=True, omit_defaults=False):
     offline: int
     event_streams: int
     storage: str
-    transports: dict[str, int]
+    disk: Disk
     address: str
     fingerprint: str
 

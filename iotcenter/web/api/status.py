@@ -38,7 +38,7 @@ class StatusHandlers:
             offline=states[PresenceState.OFFLINE],
             event_streams=len(parts.streams),
             storage=str(parts.store.trouble or "ok"),
-            transports={name: port for name, (_, port) in parts.ports.transports.items()},
+            disk=await parts.store.disk(),
             address=self._addresses.web(),
             fingerprint=parts.web_certificate.fingerprint(),
         )

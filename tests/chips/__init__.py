@@ -1,1 +1,0 @@
-"""The clients for chips, tried without one: on this machine under sanitizers, in simulators, on a real MicroPython."""
