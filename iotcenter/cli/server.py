@@ -21,7 +21,7 @@ def status(api: Api, given: Namespace) -> Answer:
             ("Version", found["version"]),
             ("Started", age(time.time() - found["uptime"], time.time())),
             ("Devices", f"{found['devices']} ({states})"),
-            ("Storage", found["storage"]),
+            ("Storage", " ".join((found["storage"], *found["notices"]))),
             ("Disk", disk(found["disk"])),
             ("Address", found["address"]),
             ("Certificate", found["fingerprint"]),

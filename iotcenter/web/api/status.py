@@ -39,6 +39,7 @@ class StatusHandlers:
             event_streams=len(parts.streams),
             storage=str(parts.store.trouble or "ok"),
             disk=await parts.store.disk(),
+            notices=parts.store.notices,
             address=self._addresses.web(),
             fingerprint=parts.web_certificate.fingerprint(),
         )
