@@ -19,6 +19,7 @@ FOLDERS = {
     "iotcenter.web.api": "iotcenter/web/api",
     "iotcenter.web.pages": "iotcenter/web/pages",
     "iotcenter.wire": "iotcenter/wire",
+    "iotcenter.wire.udp": "iotcenter/wire/udp",
     "iotcenter.wire.registrar": "iotcenter/wire/registrar",
     "iotdevice": "device/iotdevice",
     "twisted.plugins": "twisted/plugins",

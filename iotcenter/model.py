@@ -24,8 +24,21 @@ Interval = Annotated[float, Meta(ge=0, le=366 * 86400.0)]
 Counter = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Label = Annotated[str, Meta(max_length=64)]
 Unit = Annotated[str, Meta(max_length=16)]
-Text = Annotated[str, Meta(max_length=1024)]
-ShortText = Annotated[str, Meta(max_length=255)]
+
+MAX_TEXT = 1024
+"""The longest text that explains something, in characters."""
+
+MAX_SHORT_TEXT = 255
+"""The longest text that a reading holds: it is for states such as ``open``."""
+
+MAX_LINE = 4096
+"""The longest line of a device's log, in characters."""
+
+MAX_RESULT = 64 * 1024
+"""The longest result of a command, in bytes of JSON: what a person reads on a page."""
+
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+ShortText = Annotated[str, Meta(max_length=MAX_SHORT_TEXT)]
 
 SERIES_NAME = r"^[A-Za-z0-9][A-Za-z0-9:./_-]{0,63}$(?!\n)"
 """What a series may be called: SenML's alphabet for names (RFC 8428, section 4.5.1), up to 64 characters."""
@@ -209,7 +222,7 @@ class LogLine(Struct, frozen=True, array_like=True):
 
     time: Time
     level: LogLevel
-    text: Annotated[str, Meta(max_length=4096)]
+    text: Annotated[str, Meta(max_length=MAX_LINE)]
 
 
 class SeriesValue(Noun, frozen=True, omit_defaults=False):

@@ -147,10 +147,12 @@ class Server:
         )
 
     def _open_ports(self) -> None:
-        for transport in self._transports.values():
-            self._open(transport)
         ports = self._parts.ports
-        ports.tls = _address(self._transports.get("tls"))
+        for name, transport in self._transports.items():
+            self._open(transport)
+            address = _address(transport)
+            if address is not None:
+                ports.transports[name] = address
         secured = TLSMemoryBIOFactory(web_contexts(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
         ports.https = self._open_web(self._config.web.https, "", secured, "the web over HTTPS")
         ports.http = self._open_web(self._config.web.http, "127.0.0.1", self._site(Door.HTTP), "the web over HTTP")
@@ -180,9 +182,7 @@ class Server:
             directory=self._directory,
             created=self._created,
             urls=urls,
-            transports=[
-                (name, address[1]) for name, transport in self._transports.items() if (address := _address(transport))
-            ],
+            transports=[(name, port) for name, (_, port) in self._parts.ports.transports.items()],
             fingerprint=self._web_certificate.fingerprint() if own else "",
             users=await self._users.count(),
             setup=f"{urls[0]}/setup?t={await self._setup_link.issue()}" if self._created and urls else None,
@@ -201,7 +201,7 @@ def _is_on(settings: Struct) -> bool:
     return bool(getattr(settings, "on", getattr(settings, "listen", OFF) != OFF))
 
 
-def _address(service: IService | None) -> tuple[str, int] | None:
+def _address(service: IService) -> tuple[str, int] | None:
     address: tuple[str, int] | None = getattr(service, "address", None)
     return address
 

@@ -142,8 +142,7 @@ class IotCenter(Service):
             print(banner(opened, qr=terminal.isatty()), end="", file=terminal, flush=True)
 
     def _give_up(self, failure: Failure) -> None:
-        self.log.failure("The server cannot begin", failure)
-        _say(failure.getErrorMessage())
+        self.log.failure("iotcenter: the server cannot begin", failure)  # on the terminal one line of it
         # twistd ends with 0 whatever stopped its reactor; whoever watches the server goes by the status.
         atexit.register(os._exit, 1)
         self._reactor.callWhenRunning(self._reactor.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -62,6 +63,14 @@ class ConfigTests(SynchronousTestCase):
     def test_a_certificate_needs_its_key(self) -> None:
         """One without the other is a mistake."""
         self.assertIn("go together", self.complaint('[web]\ncertificate = "c.pem"'))
+
+    def test_names(self) -> None:
+        """A name by which the web is reached is a host's name or an address, and nothing that could end up in a line of
+        shell."""
+        good = ["center.example.org", "192.0.2.1", "2001:db8::1", "pi"]
+        self.assertEqual(self.load(f"[web]\nnames = {good}").web.names, tuple(good))
+        for name in ("", "a b", "a;reboot", "https://a", "a/b", "-a", "*.example.org", "a\n", "x" * 300):
+            self.assertIn(f"web.names: {name!r} is neither", self.complaint(f"[web]\nnames = [{json.dumps(name)}]"))
 
     def test_no_toml(self) -> None:
         """A file that cannot be read, or is no TOML."""

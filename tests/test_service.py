@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import sqlite3
 import ssl
+from contextlib import closing
 from pathlib import Path
 from signal import SIGTERM
 from tempfile import mkdtemp
@@ -105,6 +107,14 @@ class RefusalTests(ServiceTestCase):
         self.assertIn(str(first.program.pid), line)
         self.assertIn(str(self.data), line)
         self.assertEqual((await first.ask("status"))["devices"], 0)
+
+    async def test_cannot_begin(self) -> None:
+        """Where what is kept cannot be loaded, once the ports are open, it ends like that too."""
+        await (await self.server()).kill()
+        with closing(sqlite3.connect(self.data / "iotcenter.db")) as database:
+            database.execute("DROP TABLE enrollment")
+            database.execute("DROP TABLE command")
+        self.assertIn("no such table", await self.complaint(*ALL_OFF))
 
 
 class LifeTests(ServiceTestCase):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import msgpack
 
 from iotcenter.model import LogLevel, Series, is_series_name
+from iotcenter.wire.messages import MAX_OFFERS, MAX_SERIES
 from iotdevice.arguments import DeclarationError, Signature, read_signature, valid
 from iotdevice.config import Settings
 from iotdevice.mailbox import Mailbox
@@ -17,10 +18,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 MIN_INTERVAL = 0.05
 """The shortest interval of a sensor: twenty readings a second are what a small board and a slow link bear without a
 thought."""
-
-MAX_SERIES = 256
-MAX_COMMANDS = 64
-"""How much one ``Hello`` may declare."""
 
 MAX_MAIL = 10_000
 """How many reports and lines may wait for the agent: a loop that reports without a pause fills this, not the memory."""
@@ -122,7 +119,7 @@ class App:
 
         def declare(function: F) -> F:
             signature = read_signature(function, label, confirm)
-            self._refuse_double(signature.offer.name, self.commands, MAX_COMMANDS)
+            self._refuse_double(signature.offer.name, self.commands, MAX_OFFERS)
             self.commands[signature.offer.name] = CommandFunction(function, signature)
             return function
 

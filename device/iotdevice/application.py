@@ -9,7 +9,8 @@ from msgspec import structs
 from twisted.internet.interfaces import IReactorFromThreads
 
 from iotcenter.model import CommandOffer, Series, is_series_name
-from iotdevice.app import MAX_SERIES, App, Reported, Retimed, Said, Sensor
+from iotcenter.wire.messages import MAX_SERIES
+from iotdevice.app import App, Reported, Retimed, Said, Sensor
 from iotdevice.arguments import DeclarationError, valid
 from iotdevice.config import Settings
 from iotdevice.outbox import Outbox

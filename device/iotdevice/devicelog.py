@@ -8,8 +8,8 @@ from typing import NamedTuple
 from twisted.logger import Logger
 from twisted.logger import LogLevel as Grade
 
-from iotcenter.model import LogLevel, LogLine
-from iotcenter.wire.messages import Log
+from iotcenter.model import MAX_LINE, LogLevel, LogLine
+from iotcenter.wire.messages import MAX_LINES, Log
 from iotdevice.channel import Channel
 from iotdevice.clock import Clock
 from iotdevice.errors import printable
@@ -18,18 +18,12 @@ from iotdevice.timers import Timers
 KEPT = 500
 """How many lines wait for a link: the newest, some 50 kB."""
 
-AT_ONCE = 100
-"""How many lines one message carries at most (``iotcenter.wire.messages.Log``)."""
-
 MAX_SIZE = 32_000
 """How many characters of lines make a message full: in the widest of letters, and with a last line of the longest, some
 150 kB, where a server takes 256 KiB."""
 
 PAUSE = 1.0
 """Seconds between two messages, so that an application that logs without a pause does not take the link for itself."""
-
-MAX_LINE = 4096
-"""The longest line (``iotcenter.model.LogLine``)."""
 
 _GRADES = {
     LogLevel.DEBUG: Grade.debug,
@@ -97,7 +91,7 @@ class DeviceLog:
         """The lines of the next message, oldest first."""
         taken: list[_Line] = []
         size = 0
-        while self._lines and len(taken) < AT_ONCE and size < MAX_SIZE:
+        while self._lines and len(taken) < MAX_LINES and size < MAX_SIZE:
             taken.append(self._lines.popleft())
             size += len(taken[-1].text)
         return taken

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-MAX_HELP = 1024
-"""The longest help that a declaration may carry (``iotcenter.model.Text``)."""
+from iotcenter.model import MAX_TEXT
 
 
 def explain(docstring: str, arguments: Container[str]) -> tuple[str, dict[str, str]]:
@@ -36,4 +35,4 @@ def _first_paragraph(lines: list[str]) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_HELP else text[: MAX_HELP - 1] + "…"
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iotcenter.model import AppState
+from iotcenter.model import MAX_TEXT, AppState
 from iotdevice.errors import printable
 
 GRAVITY = (AppState.RUNNING, AppState.FAILED, AppState.HUNG, AppState.MISSING)
 """The states, from good to bad: the application is as well as the worst of its parts."""
-
-MAX_DETAIL = 1024
-"""The longest detail (``iotcenter.model.Text``)."""
 
 
 class Health:
@@ -29,7 +26,7 @@ class Health:
     @property
     def detail(self) -> str:
         """What is wrong, in words."""
-        return printable("; ".join(text for _, text in self._parts.values()), MAX_DETAIL)
+        return printable("; ".join(text for _, text in self._parts.values()), MAX_TEXT)
 
     def ails(self, part: str, state: AppState, text: str) -> None:
         """``part`` is in a bad state."""

@@ -8,14 +8,8 @@ from typing import Any
 
 import msgspec
 
-from iotcenter.model import Value
+from iotcenter.model import MAX_RESULT, MAX_SHORT_TEXT, Value
 from iotdevice.app import Sensor
-
-MAX_TEXT = 255
-"""The longest text that a reading may hold: it is for states such as ``open``."""
-
-MAX_RESULT = 64 * 1024
-"""The longest result of a command, in bytes of JSON: what a person reads on a page."""
 
 
 class BadValue(Exception):
@@ -42,8 +36,8 @@ def value_of(value: Any) -> Value:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        if len(value) > MAX_TEXT:
-            raise BadValue(f"a text of {len(value)} characters; {MAX_TEXT} are allowed")
+        if len(value) > MAX_SHORT_TEXT:
+            raise BadValue(f"a text of {len(value)} characters; {MAX_SHORT_TEXT} are allowed")
         return _unicode(value)
     try:
         number = float(value)

@@ -19,7 +19,7 @@ from iotcenter.center.subscribers import CommandEvent, Subscribers
 from iotcenter.finishing import finishing
 from iotcenter.interfaces import Clock
 from iotcenter.logs import activity
-from iotcenter.model import ArgumentType, Command, CommandOffer, CommandState, DeviceId
+from iotcenter.model import MAX_RESULT, ArgumentType, Command, CommandOffer, CommandState, DeviceId
 from iotcenter.storage.store import Store
 from iotcenter.wire import messages
 from iotcenter.wire.arguments import ArgumentsError, check_arguments
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 MAX_PENDING = 100
 """The most commands that wait for one device: more would only surprise it, and its owner, when it returns."""
-
-MAX_RESULT = 64 * 1024
-"""The longest result that is kept, in bytes of JSON: what a person reads on a page."""
 
 MAX_DEPTH = 16
 """How deep a result may be nested: indented on a page, each level costs two blanks a line."""

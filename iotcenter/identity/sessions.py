@@ -41,10 +41,6 @@ class Session(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Session(user={self.user.name!r})"
 
-    def accepts(self, csrf: str) -> bool:
-        """Whether ``csrf`` is this session's. Takes as long whatever is wrong with it."""
-        return hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "replace"))
-
 
 class Sessions:
     """Every browser that is signed in. The secret is the browser's; only its SHA-256 is kept."""

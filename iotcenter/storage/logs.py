@@ -20,11 +20,26 @@ ADD = "INSERT INTO log (device, id, time, level, text) VALUES (?, ?, ?, ?, ?)"
 PRUNE = "DELETE FROM log WHERE device = ? AND id <= ?"
 RECENT = """
     SELECT id, time, level, text FROM log
-    WHERE device = ? AND id > ? AND id < ? AND level >= ? ORDER BY id DESC LIMIT ?
+    WHERE device = ? AND id < ? AND level >= ? ORDER BY id DESC LIMIT ?
+"""
+
+PRUNE_LONG = """
+    DELETE FROM log WHERE device = ? AND id <= (
+        SELECT max(id) FROM (
+            SELECT id, sum(length(CAST(text AS BLOB))) OVER (ORDER BY id DESC) AS size FROM log WHERE device = ?
+        ) WHERE size > ?
+    )
 """
 
 KEPT = 10_000
-"""Lines kept of each device, some 1 MB: enough to find out what happened, and a chatty device fills no disk."""
+"""Lines kept of each device, usually some 1 MB: enough to find out what happened."""
+
+KEPT_BYTES = 4_000_000
+"""Bytes of text kept of each device: lines can be forty times as long as they usually are, and a chatty device fills
+no disk."""
+
+MEASURE_EVERY = 100
+"""How many lines come between two looks at their bytes, since a look reads them all: they add 1 MB at most."""
 
 MOST_LINES = 1000
 """Lines in one answer: more than a page shows."""
@@ -60,12 +75,10 @@ class Logs:
         device: DeviceId,
         limit: int = 100,
         before: int | None = None,
-        after: int | None = None,
         level: LogLevel = LogLevel.DEBUG,
     ) -> Deferred[tuple[StoredLine, ...]]:
-        """The newest ``limit`` lines at ``level`` or graver, their ids between those given; the newest first."""
-        bounds = after or 0, LAST_ID if before is None else before
-        parameters = (device, *bounds, level.rank, min(limit, MOST_LINES))
+        """The newest ``limit`` lines at ``level`` or graver, of those before the id ``before``; the newest first."""
+        parameters = (device, LAST_ID if before is None else before, level.rank, min(limit, MOST_LINES))
         return self._database.read(lambda connection: find_all(connection, _line, RECENT, *parameters))
 
 
@@ -78,6 +91,8 @@ def _append(
     rows = [(device, line.id, milliseconds(line.time), line.level.rank, line.text) for line in stored]
     connection.executemany(ADD, rows)
     connection.execute(PRUNE, (device, newest + len(lines) - KEPT))
+    if newest // MEASURE_EVERY != (newest + len(lines)) // MEASURE_EVERY:
+        connection.execute(PRUNE_LONG, (device, device, KEPT_BYTES))
     return stored
 
 

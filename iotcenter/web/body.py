@@ -68,7 +68,9 @@ def _content(request: Request) -> bytes:
 
 def _demand_type(request: Request, wanted: str) -> None:
     """A form of another site can send only three types without being asked; insisting on JSON shuts it out once
-    more."""
+    more. Nothing is unpacked: 64 KiB of it could fill the memory."""
+    if (header(request, "content-encoding") or "identity").lower() != "identity":
+        raise HTTPProblem(415, "bad_encoding", "the body must not be compressed: send it without Content-Encoding")
     kind, _, parameters = (header(request, "content-type") or "").lower().partition(";")
     charset = parameters.strip().removeprefix("charset=").strip('"')
     if kind.strip() != wanted or charset not in ("", "utf-8"):

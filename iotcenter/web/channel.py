@@ -3,6 +3,7 @@ any length."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -15,6 +16,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from iotcenter.web.body import MAX_BODY
+from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.peers import address_of, source_of
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ MAX_LENGTH_DIGITS = 12
 MAX_HEADERS = 100
 """The most headers of a request; browsers send some twenty. Together they have 16 KiB."""
 
+BAD_REQUEST = HTTPProblem(400, "bad_request", "that is not a request in HTTP/1.1 that the server understands")
+TOO_LARGE = HTTPProblem(413, "too_large", f"the body may have {MAX_BODY} bytes at most")
+HEAD_TOO_LARGE = HTTPProblem(431, "head_too_large", "the headers of the request are too long")
+
 
 class BoundedRequest(Request):
     """A request whose body stays in memory, as it is bounded, and is parsed by those who want it."""
@@ -55,7 +61,7 @@ class BoundedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body came."""
         if self.content.tell() + len(data) > MAX_BODY:
-            self.channel.refuse(413, b"Content Too Large")
+            self.channel.refuse(TOO_LARGE)
         else:
             self.content.write(data)
 
@@ -64,7 +70,7 @@ class BoundedRequest(Request):
         if self.path.startswith(b"/") and _is_utf8(unquote_to_bytes(self.path)):
             super().process()
         else:
-            self.channel.refuse(400, b"Bad Request")
+            self.channel.refuse(BAD_REQUEST, self.path)
 
     def getRequestHostname(self) -> bytes:
         """A constant: Klein asks for it, and what peers put into the Host header has no say in routing."""
@@ -79,6 +85,7 @@ class BoundedChannel(HTTPChannel):
     maxHeaders = MAX_HEADERS
     site: BoundedSite
     transport: Any
+    _path = b""  # Twisted's, which is not there before a request's first line
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +132,7 @@ class BoundedChannel(HTTPChannel):
         """A line of a request's head came; after a refusal, none counts. Folded ones are refused (RFC 9112, section
         5.2)."""
         if line.startswith((b" ", b"\t")):
-            self.refuse(400, b"Bad Request")
+            self.refuse(BAD_REQUEST)
         if not self._refused:
             super().lineReceived(line)
 
@@ -133,18 +140,18 @@ class BoundedChannel(HTTPChannel):
         """A header is complete."""
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length" and len(value.strip()) > MAX_LENGTH_DIGITS:
-            self.refuse(413, b"Content Too Large")
+            self.refuse(TOO_LARGE)
             return False
         return bool(super().headerReceived(line))
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line of the head is too long."""
-        self.refuse(431, b"Request Header Fields Too Large")
+        self.refuse(HEAD_TOO_LARGE)
 
     def allHeadersReceived(self) -> None:
         """The head of a request is complete."""
         if self.length is not None and self.length > MAX_BODY:
-            self.refuse(413, b"Content Too Large")
+            self.refuse(TOO_LARGE)
             return
         self.setTimeout(BODY_WITHIN)
         super().allHeadersReceived()
@@ -172,11 +179,12 @@ class BoundedChannel(HTTPChannel):
             self.paused = False
             super(HTTPChannel, self).dataReceived(b"")
 
-    def refuse(self, code: int, words: bytes) -> None:
-        """Answer what cannot be a request of ours, and listen no more."""
+    def refuse(self, problem: HTTPProblem, path: bytes | None = None) -> None:
+        """Answer what cannot be a request of ours, and listen no more. Programs that ask the API get a body."""
         if not self._refused:
             self._refused = True
-            self.transport.write(b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (code, words))
+            for_api = (self._path if path is None else path).startswith(b"/api/")
+            self.transport.write(_last_words(problem, problem.as_json() if for_api else b""))
             self.loseConnection()
 
     def loseConnection(self) -> None:
@@ -199,7 +207,13 @@ class BoundedChannel(HTTPChannel):
         self.drop()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self.refuse(400, b"Bad Request")
+        self.refuse(BAD_REQUEST)
+
+
+def _last_words(problem: HTTPProblem, body: bytes) -> bytes:
+    media = b"Content-Type: application/json\r\n" if body else b""
+    head = b"HTTP/1.1 %d %s\r\nConnection: close\r\n%sContent-Length: %d\r\n\r\n"
+    return head % (problem.status, HTTPStatus(problem.status).phrase.encode(), media, len(body)) + body
 
 
 def _is_utf8(data: bytes) -> bool:

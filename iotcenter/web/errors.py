@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -41,6 +42,15 @@ class HTTPProblem(Exception):
         self.fields = dict(fields or {})
         self.headers = dict(headers or {})
         self.incident = incident
+
+    def as_json(self) -> bytes:
+        """The body of an answer that says it to a program."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.fields:
+            error["fields"] = self.fields
+        if self.incident:
+            error["incident"] = self.incident
+        return msgspec.json.encode({"error": error})
 
 
 def problem_of(error: Exception) -> HTTPProblem:

@@ -70,11 +70,6 @@ class Route:
     media: str = "application/json"
     failures: tuple[int, ...] = ()
 
-    @property
-    def is_api(self) -> bool:
-        """Whether errors are told in JSON."""
-        return self.path.startswith("/api/")
-
 
 @dataclass(frozen=True)
 class Signature:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iotcenter.web.assets import Assets
@@ -24,11 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Ports:
-    """Where the doors stand open: (interface, port) each, None where one is shut. Filled in once they are open."""
+    """Where the doors stand open: (interface, port) each, None where one is shut. Filled in once they are open.
+
+    ``transports`` has those of the devices, by the transport's name.
+    """
 
     https: tuple[str, int] | None = None
     http: tuple[str, int] | None = None
-    tls: tuple[str, int] | None = None
+    transports: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def tls(self) -> tuple[str, int] | None:
+        """Where devices enroll."""
+        return self.transports.get("tls")
 
 
 @dataclass(frozen=True)

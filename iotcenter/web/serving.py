@@ -132,7 +132,7 @@ class Serving:
         for name, value in problem.headers.items():
             request.setHeader(name, value)
         if request.path.startswith(b"/api/"):
-            return _body(request, JSON, msgspec.json.encode(_in_json(problem)))
+            return _body(request, JSON, problem.as_json())
         return _body(request, HTML, self._error_page(problem, await self._principal(request)).encode())
 
     def _note(self, request: Request, route: Route | None, problem: HTTPProblem) -> None:
@@ -199,12 +199,3 @@ def _sign_in(request: Request) -> str:
     """The page to sign in on, which leads back to a page that was to be read; what was sent with a form is lost."""
     wanted = str(request.uri, "ascii", "replace") if request.method == b"GET" else "/"
     return "/sign-in" if wanted == "/" else "/sign-in?" + urlencode({"next": wanted})
-
-
-def _in_json(problem: HTTPProblem) -> dict[str, Any]:
-    error: dict[str, Any] = {"code": problem.code, "message": problem.message}
-    if problem.fields:
-        error["fields"] = problem.fields
-    if problem.incident:
-        error["incident"] = problem.incident
-    return {"error": error}

@@ -29,6 +29,13 @@ from iotcenter.model import (
 MAX_READINGS = 1000
 """The most readings in one report: some 30 kB, so that one frame never holds the reactor for long."""
 
+MAX_SERIES = 256
+MAX_OFFERS = 64
+"""How many series and commands a device may offer."""
+
+MAX_LINES = 100
+"""The most lines of log in one message."""
+
 MAX_COMMANDS = 16
 """The most commands under way on one device. The server sends no more before one of them ends, and a device refuses
 more: a queue belongs where its owner sees it."""
@@ -47,8 +54,8 @@ class Hello(Message, frozen=True, tag=1):
 
     agent: ShortText = ""
     boot: Boot = 0
-    series: Annotated[tuple[Series, ...], Meta(max_length=256)] = ()
-    commands: Annotated[tuple[CommandOffer, ...], Meta(max_length=64)] = ()
+    series: Annotated[tuple[Series, ...], Meta(max_length=MAX_SERIES)] = ()
+    commands: Annotated[tuple[CommandOffer, ...], Meta(max_length=MAX_OFFERS)] = ()
     app: AppState = AppState.RUNNING
     app_detail: Text = ""
     heartbeat: Annotated[float, Meta(ge=0, le=3600)] = 0.0
@@ -134,7 +141,7 @@ class Result(Message, frozen=True, tag=7):
 class Log(Message, frozen=True, tag=8):
     """Lines of the device's log, oldest first."""
 
-    lines: Annotated[tuple[LogLine, ...], Meta(min_length=1, max_length=100)]
+    lines: Annotated[tuple[LogLine, ...], Meta(min_length=1, max_length=MAX_LINES)]
 
 
 class File(Message, frozen=True, tag=9):

@@ -8,10 +8,19 @@ from playwright.sync_api import Page, expect
 from twisted.internet.defer import Deferred
 
 from iotcenter.model import AppState, LogLevel, Reading
+from iotcenter.web import streams
 from tests.browser.base import BrowserCase
 from tests.browser.devices import SERIES, MadeUpDevice, make_device
 
 TEMPERATURE = "[data-series=temperature] .number"
+
+READER = "navigator.locks.query().then(({ held }) => held[0].clientId)"
+"""Which tab reads the stream."""
+
+SIGN_OF_LIFE = """navigator.locks.query().then(({ held }) => new Promise((heard) => {
+    new BroadcastChannel(held[0].name).onmessage = ({ data }) => data.alive && heard();
+}))"""
+"""Done when the tab that reads has shown that it is alive."""
 
 
 class LiveTests(BrowserCase):
@@ -185,6 +194,24 @@ class StreamTests(BrowserCase):
             for tab in tabs:
                 expect(tab.locator(TEMPERATURE)).to_have_text("25.0")
             self.assertEqual(len(self.house.parts.streams), 1)
+
+        return self.visit(act)
+
+    def test_quiet(self) -> Deferred[None]:
+        """While nothing happens, the tab that reads shows the others that it is alive: they do not take its place."""
+        self.patch(streams, "KEEP_ALIVE_EVERY", 0.1)
+
+        def act(page: Page) -> None:
+            expect(page.locator("[data-live-word]")).to_have_text("Live")
+            other = page.context.new_page()
+            other.clock.install()
+            other.goto("/")
+            expect(other.locator("[data-live-word]")).to_have_text("Live")
+            reader = other.evaluate(READER)
+            for _ in range(3):
+                other.evaluate(SIGN_OF_LIFE)
+                other.clock.fast_forward(19_000)
+            self.assertEqual(other.evaluate(READER), reader)
 
         return self.visit(act)
 

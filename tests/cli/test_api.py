@@ -18,8 +18,8 @@ STATUS = {
     "late": 0,
     "offline": 1,
     "storage": "ok",
+    "transports": {"tls": 9998},
     "disk": {"used": 3_100_000_000, "free": 21_400_000, "days": 214, "forecast": "full in 214 days"},
-    "notices": [],
     "address": "https://192.168.1.20:8443",
     "fingerprint": "3fa1",
 }

@@ -113,6 +113,20 @@ class RetryTests(Case):
         line = "warning: The link to center:9998: the server cannot be reached: Connection was refused by other side"
         self.assertEqual(self.bench.log.lines, [line])
 
+    def test_own_fault(self) -> None:
+        """A fault of the agent's own is said in the log, and costs one try and no more."""
+
+        def fails(_: Renewal) -> bool:
+            raise RuntimeError("a mistake")
+
+        patch = self.patch(Renewal, "expired", property(fails))
+        self.wait(3)
+        patch.restore()
+        self.assertEqual(self.server.tries, 1)
+        self.assertIn("the agent itself failed: RuntimeError: a mistake", self.bench.log.lines[-1])
+        self.wait(8)
+        self.assertGreater(self.server.tries, 1)
+
     def test_network_is_back(self) -> None:
         """A pause is cut short when the network comes back, not when it goes."""
         self.wait(64)

@@ -8,8 +8,8 @@ from threading import Event
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import Clock
 
-from iotcenter.wire.messages import Hello, Log
-from iotdevice.devicelog import AT_ONCE, KEPT, PAUSE
+from iotcenter.wire.messages import MAX_LINES, Hello, Log
+from iotdevice.devicelog import KEPT, PAUSE
 from iotdevice.greeter import AT_MOST_EVERY, SOON, Greeter
 from iotdevice.timers import Timers
 from iotdevice.workers import Workers
@@ -144,7 +144,7 @@ class LogTests(Case):
             self.bench.log.say(f"line {number}")
         self.assertEqual(len(self.channel.of(Log)), 1)
         self.bench.steady.advance(PAUSE)
-        self.assertEqual([len(message.lines) for message in self.channel.of(Log)], [1, AT_ONCE])
+        self.assertEqual([len(message.lines) for message in self.channel.of(Log)], [1, MAX_LINES])
 
     def test_long(self) -> None:
         """A line that is too long is cut, and one that is not Unicode is mended, so that the server takes them."""

@@ -17,15 +17,14 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from iotcenter.model import Reading
+from iotcenter.model import MAX_LINE, MAX_SHORT_TEXT, Reading
 from iotcenter.transports.conversations import DEVICE_FRAME
 from iotcenter.transports.tls_connection import FIRST_FRAME
 from iotcenter.web.body import MAX_BODY
 from iotcenter.wire.framing import frame
 from iotcenter.wire.messages import Close, CloseCode, Hello, Log, Report
 from iotdevice.clock import Clock
-from iotdevice.devicelog import KEPT, MAX_LINE, PAUSE, DeviceLog
-from iotdevice.values import MAX_TEXT
+from iotdevice.devicelog import KEPT, PAUSE, DeviceLog
 from iotdevice.window import READINGS
 from tests.daemons import ServerProcess
 from tests.device.support import FakeChannel
@@ -139,7 +138,7 @@ class AgentTests(SynchronousTestCase):
 
     def test_reports(self) -> None:
         """The largest report fits: as many readings as one has, of the longest texts in the widest letters."""
-        readings = (Reading("s" * 64, WIDEST * MAX_TEXT, 1.7e9),) * READINGS
+        readings = (Reading("s" * 64, WIDEST * MAX_SHORT_TEXT, 1.7e9),) * READINGS
         self.assertLess(len(frame(Report(2**32 - 1, 2**32 - 1, readings, 1.7e9))), DEVICE_FRAME)
 
     def test_logs(self) -> None:

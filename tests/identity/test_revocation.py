@@ -134,3 +134,13 @@ class RevokeTests(AccountsCase):
         self.assertIn("removed", self.barred[0])
         self.assertIn("does not know", self.refusal(enrolled.id, key))
         self.assertNotEqual((await self.enroll(key)).id, enrolled.id)
+
+    async def test_token_of_a_removed_device(self) -> None:
+        """No token from before the removal brings a device of that name back, whether it was for it or for its name."""
+        for_the_name = await self.token()
+        enrolled = await self.enroll(new_private_key())
+        for_the_device = await self.token()
+        await self.accounts.remove(enrolled.id)
+        for secret in (for_the_name, for_the_device):
+            await failure_of(self.accounts.enroll(secret, certificate_request(), "test"), Refused)
+        self.assertEqual(await self.store.devices.all(), ())

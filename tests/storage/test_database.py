@@ -3,10 +3,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
+from typing import cast
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
-from iotcenter.storage import connections
+from iotcenter.storage import connections, database
 from iotcenter.storage.commit import Job
 from iotcenter.storage.database import MOST_WAITING
 from iotcenter.storage.errors import (
@@ -18,6 +22,7 @@ from iotcenter.storage.errors import (
     NotFound,
     NotWritable,
     StorageError,
+    TookTooLong,
 )
 from iotcenter.storage.sql import change, select
 from tests.storage.support import DatabaseCase, FillingDisk
@@ -178,6 +183,40 @@ class ReadingTests(DatabaseCase):
         reads = [self.database.read(names) for _ in range(MOST_WAITING)]
         await self.assertFailure(self.database.read(names), Busy)
         self.assertEqual(await gatherResults(reads), [[]] * MOST_WAITING)
+
+    async def test_deadline(self) -> None:
+        """A read that takes too long is ended, in words; the next one is not."""
+        self.patch(database, "READ_WITHIN", 0.05)
+        count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+        for door in (self.database.read, self.database.scan):
+            await self.assertFailure(door(lambda connection: select(connection, count)), TookTooLong)
+        self.patch(database, "READ_WITHIN", 60.0)
+        self.assertEqual(await self.database.read(names), [])
+
+    async def test_cancelled(self) -> None:
+        """Who stops waiting for a read hears no more of it; it still counts, and closing waits for its thread."""
+        started, go_on = threading.Event(), threading.Event()
+
+        def waits(connection: sqlite3.Connection) -> None:
+            started.set()
+            go_on.wait(60)
+
+        reading = self.database.read(waits)
+        await deferToThread(started.wait, 60)
+        reading.cancel()
+        await self.assertFailure(reading, CancelledError)
+        closed = self.database.close()
+        await self.turn()
+        self.assertFalse(closed.called)
+        go_on.set()
+        await closed
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def turn(self) -> Deferred[None]:
+        """Fires in a later turn of the reactor."""
+        from twisted.internet import reactor
+
+        return deferLater(cast(IReactorTime, reactor), 0)
 
 
 class TroubleTests(DatabaseCase):

@@ -126,7 +126,7 @@ class WebTestCase(TestCase):
             web_certificate=WebCertificate.open(self.directory, self.authority, seconds),
             assets=assets,
             streams=Streams(self.reactor, self.center.subscribers, self.center.devices, assets.build),
-            ports=Ports(https=("127.0.0.1", 8443), http=("127.0.0.1", 8080), tls=("127.0.0.1", 9998)),
+            ports=Ports(https=("127.0.0.1", 8443), http=("127.0.0.1", 8080), transports={"tls": ("127.0.0.1", 9998)}),
         )
 
     def listen(self, site: BoundedSite) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -118,6 +119,16 @@ class JSONTests(BodyTestCase):
         )
         for media in ("", "text/json", "application/jsonp", "application/json; charset=utf-16", FORM):
             self.assertEqual(self.problem(lambda: read_json(request(b"{}", media), schema.NewToken)).status, 415)  # noqa: B023
+
+    def test_encoding(self) -> None:
+        """A body that is compressed is refused as such, and not as bad JSON."""
+        packed = request(gzip.compress(b'{"name":"a"}'), JSON)
+        packed.requestHeaders.setRawHeaders("content-encoding", ["gzip"])
+        problem = self.problem(lambda: read_json(packed, schema.NewToken))
+        self.assertEqual((problem.status, problem.code), (415, "bad_encoding"))
+        plain = request(b'{"name":"a"}', JSON)
+        plain.requestHeaders.setRawHeaders("content-encoding", ["identity"])
+        self.assertEqual(read_json(plain, schema.NewToken).name, "a")
 
     @given(
         st.sampled_from(TAKEN),

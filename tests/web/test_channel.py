@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
@@ -216,6 +217,23 @@ class BoundTests(ChannelTestCase):
                 self.assertIn(status, (400, 431))
                 self.assertTrue(transport.closed)
         self.assertEqual(self.resource.bodies, [])
+
+    def test_api(self) -> None:
+        """A program that asks the API is told in JSON, with a length, wherever its request was refused."""
+        chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"10001\r\n" + bytes(0x10001) + b"\r\n"
+        bad = {
+            "too_large": (b"/api/v1/tokens", b"Content-Length: 65537\r\n\r\n"),
+            "too_large, in chunks": (b"/api/v1/tokens", chunks),
+            "head_too_large": (b"/api/v1/tokens", b"X: " + b"a" * 20000 + b"\r\n\r\n"),
+            "bad_request": (b"/api/v1/tokens", b"X\r\n\r\n"),
+            "bad_request, not UTF-8": (b"/api/v1/%ff", b"Content-Length: 0\r\n\r\n"),
+        }
+        for name, (path, rest) in bad.items():
+            with self.subTest(name):
+                _, transport = self.said(b"POST " + path + b" HTTP/1.1\r\nHost: a\r\n" + rest)
+                head, _, body = transport.value().partition(b"\r\n\r\n")
+                self.assertIn(b"Content-Length: %d" % len(body), head)
+                self.assertEqual(msgspec.json.decode(body)["error"]["code"], name.partition(",")[0])
 
     def test_smuggling(self) -> None:
         """A request whose length can be read in two ways is refused and never served."""

@@ -103,7 +103,7 @@ class EnrollmentTests(WebTestCase):
 
     async def test_no_door_for_devices(self) -> None:
         """Where devices cannot come in, no token is given out."""
-        self.parts.ports.tls = None
+        self.parts.ports.transports = {}
         answer = await self.ask("POST", "/api/v1/enrollments", await self.program(Role.ADMIN), json={"name": "attic"})
         self.assertEqual((answer.status, answer.code()), (409, "tls_off"))
 

@@ -38,8 +38,8 @@ class StatusHandlers:
             offline=states[PresenceState.OFFLINE],
             event_streams=len(parts.streams),
             storage=str(parts.store.trouble or "ok"),
+            transports={name: port for name, (_, port) in parts.ports.transports.items()},
             disk=await parts.store.disk(),
-            notices=parts.store.notices,
             address=self._addresses.web(),
             fingerprint=parts.web_certificate.fingerprint(),
         )

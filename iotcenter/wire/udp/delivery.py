@@ -1,0 +1,154 @@
+"""Delivery, the same at both ends: one message at a time until it is acknowledged, and each taken in once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+FIRST_WAIT = 2.0
+SPREAD = 0.5
+RETRIES = 4
+"""As in RFC 7252, section 4.8: seconds for the first answer, times 1 to 1.5 at random, doubling with each retry."""
+
+MESSAGE_LIFETIME = 247.0
+"""Seconds for which a message id may come again (RFC 7252, section 4.8.2)."""
+
+REMEMBERED = 1024
+"""Message ids that are remembered at most: what a device sends in that time at four messages a second."""
+
+WAITING = 64
+"""Messages that wait for their turn at most: more than commands may be under way."""
+
+MASK = 0xFFFF
+
+
+class Parcel(NamedTuple):
+    """A message on its way: its kind and body, and by what its sender knows it."""
+
+    kind: int
+    body: bytes
+    token: Any = None
+
+
+class Flight:
+    """A parcel that was sent, and when to send it again."""
+
+    def __init__(self, parcel: Parcel, message_id: int, wait: float, now: float) -> None:
+        self.parcel = parcel
+        self.message_id = message_id
+        self.tries = 1
+        self.due = now + wait
+        self._wait = wait
+
+    def again(self, now: float) -> None:
+        """It is sent once more."""
+        self.tries += 1
+        self._wait *= 2
+        self.due = now + self._wait
+
+
+class Sender:
+    """Sends parcels one after the other: the next when the last is acknowledged, or given up.
+
+    ``random`` gives 0 to 1.
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self.flight: Flight | None = None
+        self.waiting: deque[Parcel] = deque()
+        self._random = random
+        self._last_id = int(random() * MASK)
+
+    def __len__(self) -> int:
+        return len(self.waiting) + (self.flight is not None)
+
+    @property
+    def due(self) -> float | None:
+        """When what is on its way is to be sent again, or given up."""
+        return None if self.flight is None else self.flight.due
+
+    def put(self, parcel: Parcel) -> bool:
+        """Take a parcel; whether there is room for it."""
+        if len(self.waiting) >= WAITING:
+            return False
+        self.waiting.append(parcel)
+        return True
+
+    def fresh_id(self) -> int:
+        """The next message id."""
+        self._last_id = self._last_id + 1 & MASK
+        return self._last_id
+
+    def next(self, now: float) -> Flight | None:
+        """What is to be sent now: the next parcel, or the last once more."""
+        if self.flight is None:
+            if not self.waiting:
+                return None
+            wait = FIRST_WAIT * (1 + SPREAD * self._random())
+            self.flight = Flight(self.waiting.popleft(), self.fresh_id(), wait, now)
+            return self.flight
+        if now < self.flight.due or self.flight.tries > RETRIES:
+            return None
+        self.flight.again(now)
+        return self.flight
+
+    def acknowledged(self, message_id: int) -> Parcel | None:
+        """The parcel that arrived; None where that id is not on its way."""
+        if self.flight is None or self.flight.message_id != message_id:
+            return None
+        parcel, self.flight = self.flight.parcel, None
+        return parcel
+
+    def given_up(self, now: float) -> Parcel | None:
+        """The parcel for which all tries have failed, taken out."""
+        if self.flight is None or self.flight.tries <= RETRIES or now < self.flight.due:
+            return None
+        parcel, self.flight = self.flight.parcel, None
+        return parcel
+
+    def clear(self) -> list[Parcel]:
+        """Take everything out that has not arrived, in order."""
+        parcels = [self.flight.parcel] if self.flight is not None else []
+        parcels += self.waiting
+        self.flight = None
+        self.waiting.clear()
+        return parcels
+
+
+class Inbox:
+    """Which confirmable messages came, and how they were answered.
+
+    An answer is the body of the acknowledgement; None says that there is none yet.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[int, tuple[float, bytes | None]] = {}
+
+    def take(self, message_id: int, now: float) -> bool:
+        """Whether the message is new. Those of which the ids have had their time are forgotten."""
+        answers = self._answers
+        while answers:
+            oldest = next(iter(answers))
+            if now - answers[oldest][0] < MESSAGE_LIFETIME and len(answers) < REMEMBERED:
+                break
+            del answers[oldest]
+        if message_id in answers:
+            return False
+        answers[message_id] = now, None
+        return True
+
+    def answer(self, message_id: int) -> bytes | None:
+        """What a message that came before was answered with."""
+        known = self._answers.get(message_id)
+        return None if known is None else known[1]
+
+    def answered(self, message_id: int, body: bytes) -> None:
+        """The message was dealt with."""
+        known = self._answers.get(message_id)
+        if known is not None:
+            self._answers[message_id] = known[0], body
+
+    def forget(self, message_id: int) -> None:
+        """The message could not be dealt with: it counts as new when it comes again."""
+        self._answers.pop(message_id, None)

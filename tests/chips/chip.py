@@ -1,0 +1,111 @@
+"""The C core as a device in the tests' network: a virtual clock, any weather, and the real server's end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from iotcenter.wire.udp.keys import DeviceKeys
+from iotcenter.wire.udp.server import Address
+from tests.chips.toolchain import Core
+from tests.wire.udp.network import World
+
+NONE = "-"
+
+
+class Chip:
+    """A device that is the C core. It stands where a ``TestDevice`` does."""
+
+    def __init__(self, world: World, sleepy: int = 0, packet: int = 192, message: int = 112) -> None:
+        self.world = world
+        self.core = Core()
+        self.id, self.key = world.random.randbytes(16), world.random.randbytes(32)
+        world.keys[self.id] = DeviceKeys(self.key)
+        self.address: Address = ()
+        self.sent: list[bytes] = []
+        self.states: list[str] = []
+        self.effects: Counter[str] = Counter()
+        self.commands: list[list[str]] = []
+        self.waits: list[int] = []
+        self.rebind()
+        self._tell("id", self.id)
+        self._tell("key", self.key)
+        self._start = ("start", sleepy, 1, NONE, packet, message)
+        self.start()
+
+    def start(self) -> None:
+        """Power on; the boot count stays at 1 for ``start`` to be called once."""
+        self._tell("clock", self._milliseconds)
+        assert self._tell(*self._start) == [["error", "0"]]
+        self.poll()
+
+    def rebind(self) -> None:
+        """A NAT gives it another port."""
+        self.world.by_address.pop(self.address, None)
+        self.address = ("10.0.0.2", len(self.world.by_address) + self.world.random.randrange(10_000, 60_000))
+        self.world.by_address[self.address] = self  # type: ignore[assignment]
+
+    def report(self, *readings: tuple[str, str, Any, int]) -> bool:
+        """Report readings: series, type, value, age. False while there is no room."""
+        if not self.says("report"):
+            return False
+        for reading in readings or (("t", "f", 21.5, 0),):
+            assert self.says("reading", *reading)
+        done = self.says("commit")
+        self.poll()
+        return done
+
+    def says(self, verb: str, *arguments: Any) -> bool:
+        """Whether the core agrees to that."""
+        self._tell("clock", self._milliseconds)
+        return self._tell(verb, *arguments)[-1] == ["said", "1"]
+
+    def status(self) -> dict[str, int]:
+        """Busy, listening, time."""
+        self._tell("clock", self._milliseconds)
+        return {name: int(value) for name, value in self._tell("status")}
+
+    def receive(self, datagram: bytes) -> None:
+        """A datagram came."""
+        self._tell("clock", self._milliseconds)
+        self._tell("receive", datagram)
+        self.poll()
+
+    def poll(self) -> None:
+        """Let it do what is due, and look again when it says."""
+        self._tell("clock", self._milliseconds)
+        ((_, wait),) = [line for line in self._tell("poll") if line[0] == "wait"]
+        self.waits.append(int(wait))
+        self.world.at(self.world.now + int(wait) / 1000, partial(self._wake, len(self.waits)))
+
+    def close(self) -> None:
+        """End it, and hear what the sanitizers say."""
+        self.core.close()
+
+    @property
+    def _milliseconds(self) -> int:
+        return (int(self.world.now * 1000) + 0xFFFF0000) % 2**32
+
+    def _wake(self, polls: int) -> None:
+        if len(self.waits) == polls:
+            self.poll()
+
+    def _tell(self, verb: str, *arguments: Any) -> list[list[str]]:
+        lines = self.core.tell(verb, *arguments)
+        for what, *rest in lines:
+            if what == "send":
+                self._send(bytes.fromhex(rest[0]))
+            elif what == "state":
+                self.states.append(rest[0])
+            elif what == "command":
+                self.commands.append(rest)
+                self.effects[rest[0]] += 1
+        return lines
+
+    def _send(self, datagram: bytes) -> None:
+        moves = self.world.weather.port_moves_after
+        self.sent.append(datagram)
+        if moves and len(self.sent) % moves == 0:
+            self.rebind()
+        self.world.carry(partial(self.world.server.receive, address=self.address), datagram)
