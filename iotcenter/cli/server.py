@@ -22,7 +22,7 @@ def status(api: Api, given: Namespace) -> Answer:
             ("Started", age(time.time() - found["uptime"], time.time())),
             ("Devices", f"{found['devices']} ({states})"),
             ("Transports", ", ".join(f"{name} {port}" for name, port in found["transports"].items())),
-            ("Storage", found["storage"]),
+            ("Storage", " ".join((found["storage"], *found["notices"]))),
             ("Disk", disk(found["disk"])),
             ("Address", found["address"]),
             ("Certificate", found["fingerprint"]),

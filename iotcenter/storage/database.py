@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from iotcenter.storage import connections
 from iotcenter.storage.commit import Job, WriteJob, commit
-from iotcenter.storage.errors import Busy, Closed, DiskTrouble, StorageError, in_words
+from iotcenter.storage.errors import Busy, Closed, DatabaseDamaged, DiskTrouble, StorageError, in_words
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,6 +54,8 @@ class Database:
         self._idle: Deferred[None] | None = None
         self.trouble: StorageError | None = None
         """Why the last commit failed; None while all is well."""
+        self.damaged = False
+        """Whether anything that was read or written showed that the file is damaged."""
 
     def open(self) -> None:
         """Make the database or bring it up to date. It blocks: to be done before anything listens.
@@ -97,7 +99,7 @@ class Database:
         self._reading += 1
         reading: Deferred[T] = pool.runWithConnection(_at_one_moment, function)
         reading.addBoth(self._read_ended)
-        reading.addErrback(_in_words)
+        reading.addErrback(self._in_words)
         # Its own Deferred: who stops waiting does not end the work on its thread, which counts until it is done.
         waiting: Deferred[T] = Deferred()
         reading.addCallbacks(waiting.callback, waiting.errback)
@@ -154,11 +156,24 @@ class Database:
 
     def _notice(self, error: Exception | None) -> None:
         """Remember and log that storing stops working, or works again. Trouble with the disk is every job's."""
+        self._look_for_damage(error)
         before, self.trouble = self.trouble, error if isinstance(error, DiskTrouble) else None
         if self.trouble is not None and before is None:
             self._log.error("Nothing can be stored: {reason}", reason=str(self.trouble))
         elif self.trouble is None and before is not None:
             self._log.info("Storing works again.")
+
+    def _in_words(self, failure: Failure) -> Failure:
+        if not isinstance(failure.value, sqlite3.Error):
+            return failure
+        error = in_words(failure.value)
+        self._look_for_damage(error)
+        return Failure(error)
+
+    def _look_for_damage(self, error: Exception | None) -> None:
+        if isinstance(error, DatabaseDamaged) and not self.damaged:
+            self.damaged = True
+            self._log.error("{reason}", reason=str(error))
 
     def _read_ended(self, result: R) -> R:
         self._reading -= 1
@@ -176,12 +191,6 @@ def _at_one_moment(connection: sqlite3.Connection, function: Callable[[sqlite3.C
     connection.set_progress_handler(lambda: monotonic() > until, LOOK_EVERY)
     connection.execute("BEGIN")  # the pool ends it
     return function(connection)
-
-
-def _in_words(failure: Failure) -> Failure:
-    if isinstance(failure.value, sqlite3.Error):
-        return Failure(in_words(failure.value))
-    return failure
 
 
 def _commit(pool: ConnectionPool, jobs: list[Job]) -> list[Exception | None]:

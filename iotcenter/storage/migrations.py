@@ -23,10 +23,13 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to the newest schema, or leave it as it was. Raises ``NewerSchema``, and ``sqlite3.Error``."""
+def migrate(connection: sqlite3.Connection, target: int | None = None) -> None:
+    """Bring the database to the newest schema, or to ``target``, or leave it as it was.
+
+    Raises ``NewerSchema``, and ``sqlite3.Error``.
+    """
     [(current,)] = connection.execute("PRAGMA user_version")
-    known = migrations()
+    known = [migration for migration in migrations() if target is None or migration.number <= target]
     newest = known[-1].number
     if current > newest:
         raise NewerSchema(

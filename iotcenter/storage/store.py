@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from iotcenter.storage.accounts import Accounts
 from iotcenter.storage.arrivals import Arrivals
+from iotcenter.storage.care import Care
 from iotcenter.storage.commands import Commands
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
@@ -32,6 +33,7 @@ class Store:
     def __init__(self, directory: Path, reactor: Any) -> None:
         self._database = Database(directory / FILE, reactor)
         self._directory = directory
+        self._care = Care(directory / FILE, self._database, reactor)
         self.readings = Readings(self._database)
         self._housekeeping = Housekeeping(self._database, reactor, self.readings.forget)
         self.devices = Devices(self._database, removed=self._housekeeping.wake)
@@ -49,13 +51,19 @@ class Store:
         """Why nothing can be stored at present; None while all is well."""
         return self._database.trouble
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the operator should know, and do something about, though storing works."""
+        return self._care.notices()
+
     def open(self) -> None:
-        """Make the database or bring it up to date. It blocks: to be done before anything listens.
+        """Make the database or bring it up to date, and save what can be read of a damaged one. It blocks: to be done
+        before anything listens.
 
         Raises ``StorageError``.
         """
         self.last_written = max((file.stat().st_mtime for file in self._directory.glob(f"{FILE}*")), default=0.0)
-        self._database.open()
+        self._care.open()
 
     def start(self, keep: Keep, now: Callable[[], float]) -> None:
         """Begin to keep house: what is older than ``keep`` says is dropped. ``now`` is the Unix time."""
@@ -68,4 +76,4 @@ class Store:
     def close(self) -> Deferred[None]:
         """Finish what waits, and close. What comes after fails with ``Closed``."""
         self._housekeeping.stop()
-        return self._database.close()
+        return self._care.close()

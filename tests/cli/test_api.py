@@ -20,6 +20,7 @@ STATUS = {
     "storage": "ok",
     "transports": {"tls": 9998},
     "disk": {"used": 3_100_000_000, "free": 21_400_000, "days": 214, "forecast": "full in 214 days"},
+    "notices": [],
     "address": "https://192.168.1.20:8443",
     "fingerprint": "3fa1",
 }

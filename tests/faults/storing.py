@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater, react
 
 from iotcenter.model import Reading
 from iotcenter.storage import connections
+from iotcenter.storage.errors import StorageError
 from iotcenter.wire.messages import Report
 from tests.faults.desk import Desk, DeskLink
 
@@ -83,13 +84,23 @@ async def main(reactor: Any, directory: Path, chance: Random) -> None:
     books = os.open(directory / ACKNOWLEDGED, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     devices: list[Device] = []
     for _ in range(RUNS):
-        desk = Desk(directory, reactor)
-        await desk.begin()
+        desk = await opened(directory, reactor)
         if not devices:
             ids = [await desk.new_device(f"device-{number}") for number in range(1, DEVICES + 1)]
             devices = [Device(id, chance, books) for id in ids]
         await gatherResults([Deferred.fromCoroutine(device.work(reactor, desk)) for device in devices])
         await desk.close()
+
+
+async def opened(directory: Path, reactor: Any) -> Desk:
+    """A store, started as often as it takes on a disk that fails."""
+    while True:
+        try:
+            desk = Desk(directory, reactor)
+        except StorageError:
+            continue
+        await desk.begin()
+        return desk
 
 
 class Careless(sqlite3.Connection):

@@ -45,7 +45,7 @@ class PowerTests(TestCase):
 
     async def test_cut_after_failed_syncs(self) -> None:
         """A sync that fails is no sync: what it was for is acknowledged only after another that worked."""
-        self.faults.fail_syncs(left=20, then=6)
+        self.faults.fail_syncs(left=40, then=6)
         entries = await self.record()
         self.assertEqual(await self.faults_after(entries, CUTS_WITH_FAILED_SYNCS), [], self.seed)
 

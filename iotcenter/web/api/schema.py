@@ -180,9 +180,9 @@ class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
 
 
 class Status(Noun, frozen=True, omit_defaults=False):
-    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``disk`` is the room for readings
-    in bytes, with a forecast in words; ``transports`` has the port of each way for devices to come in; ``fingerprint``
-    is of the web's certificate."""
+    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``notices`` are what its operator
+    should see to; ``disk`` is the room for readings in bytes, with a forecast in words; ``transports`` has the port of
+    each way for devices to come in; ``fingerprint`` is of the web's certificate."""
 
     version: str
     uptime: float
@@ -194,6 +194,7 @@ class Status(Noun, frozen=True, omit_defaults=False):
     storage: str
     transports: dict[str, int]
     disk: Disk
+    notices: tuple[str, ...]
     address: str
     fingerprint: str
 

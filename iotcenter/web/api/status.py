@@ -40,6 +40,7 @@ class StatusHandlers:
             storage=str(parts.store.trouble or "ok"),
             transports={name: port for name, (_, port) in parts.ports.transports.items()},
             disk=await parts.store.disk(),
+            notices=parts.store.notices,
             address=self._addresses.web(),
             fingerprint=parts.web_certificate.fingerprint(),
         )

@@ -41,4 +41,4 @@ def error_page(parts: Parts) -> Callable[[HTTPProblem, Principal | None], str]:
 
 def make_renderer(parts: Parts) -> Renderer:
     """What renders this server's pages."""
-    return Renderer(parts.build, parts.clock.seconds, lambda: parts.store.trouble)
+    return Renderer(parts.build, parts.clock.seconds, lambda: parts.store.trouble, lambda: parts.store.notices)

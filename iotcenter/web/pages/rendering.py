@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -30,13 +30,21 @@ PLACES = (
 class Renderer:
     """Renders the templates of ``iotcenter.assets``."""
 
-    def __init__(self, build: str, seconds: Callable[[], float], trouble: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        build: str,
+        seconds: Callable[[], float],
+        trouble: Callable[[], object] = lambda: None,
+        notices: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         """``build`` stands in the URLs of static files, so that they may be cached for good; ``seconds`` is the clock.
 
-        ``trouble`` says what keeps the server from storing anything now, if something does: every page shows it.
+        ``trouble`` says what keeps the server from storing anything now, if something does, and ``notices`` what else
+        its operator should see to: every page shows them.
         """
         self._seconds = seconds
         self._trouble = trouble
+        self._notices = notices
         self._environment = compiled(build)
 
     def moment(self, principal: Principal | None) -> Moment:
@@ -52,6 +60,7 @@ class Renderer:
             principal=principal,
             moment=moment,
             trouble=self._trouble() or "",
+            notices=tuple(self._notices()),
             may=lambda role: principal is not None and principal.role.covers(role),
             stale=lambda series, device: is_stale(series, device, moment.now),
         )

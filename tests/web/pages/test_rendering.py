@@ -127,6 +127,12 @@ class ErrorTests(SynchronousTestCase):
         self.assertIn("Nothing can be stored now.", full.render("more.html", ANNA))
         self.assertIn("The disk is full.", full.render("more.html", ANNA))
 
+    def test_notices(self) -> None:
+        """Every page says what the operator should see to, but not to strangers."""
+        pages = Renderer("build", lambda: NOW, notices=lambda: ("The disk is 91% full.",))
+        self.assertIn("The disk is 91% full.", pages.render("more.html", ANNA))
+        self.assertNotIn("91%", ErrorPages(pages).render(HTTPProblem(404, "nothing", "there is no such page"), None))
+
     def test_sentences(self) -> None:
         """Messages become sentences."""
         self.assertEqual([sentence(text) for text in ("it is", "What?", "", " a. ")], ["It is.", "What?", "", "A."])
