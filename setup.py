@@ -12,6 +12,7 @@ FOLDERS = {
     "iotcenter.assets": "web",
     "iotcenter.center": "iotcenter/center",
     "iotcenter.cli": "iotcenter/cli",
+    "iotcenter.gateway": "iotcenter/gateway",
     "iotcenter.identity": "iotcenter/identity",
     "iotcenter.storage": "iotcenter/storage",
     "iotcenter.transports": "iotcenter/transports",

@@ -14,15 +14,16 @@ from iotcenter import __version__
 class Opened:
     """What there is to say of a server that has started.
 
-    ``urls`` are of the web, the one for everybody first. ``fingerprint`` is that of a certificate which browsers warn
-    of; empty for one that they know, or where there is none. ``setup`` is the link by which the first user is made,
-    None after the first start.
+    ``urls`` are of the web, the one for everybody first. ``ssh`` is the port of the SSH gateway, 0 where it is off.
+    ``fingerprint`` is that of a certificate which browsers warn of; empty for one that they know, or where there is
+    none. ``setup`` is the link by which the first user is made, None after the first start.
     """
 
     directory: Path
     created: bool
     urls: Sequence[str]
     transports: Sequence[tuple[str, int]]
+    ssh: int
     fingerprint: str
     users: int
     setup: str | None
@@ -36,7 +37,8 @@ def banner(opened: Opened, qr: bool = False) -> str:
         pairs = ":".join(opened.fingerprint[at : at + 2].upper() for at in range(0, 16, 2))
         lines.append(f"           (own certificate, SHA-256 {pairs}...: your browser warns of it once)")
     listening = "   ".join(f"{name.upper()} {port}" for name, port in opened.transports if port)
-    lines.append(f"  Devices  {listening or 'no transport is on'}")
+    jump = f"          SSH jump {opened.ssh}" if opened.ssh else ""
+    lines.append(f"  Devices  {listening or 'no transport is on'}{jump}")
     if opened.setup is not None:
         lines.append("  No users yet. Open this once, within 24 h:")
         lines.append(f"    {opened.setup}")

@@ -38,6 +38,15 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     names: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
 
 
+class SshSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[ssh]``: the jump host to devices. ``idle`` is for how many seconds nothing may move in a tunnel,
+    ``life`` how many one may be open."""
+
+    listen: str = "8022"
+    idle: Annotated[float, Meta(ge=60, le=366 * 86400.0)] = 12 * 3600.0
+    life: Annotated[float, Meta(ge=60, le=366 * 86400.0)] = 7 * 86400.0
+
+
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[log]``: the lowest level that is written."""
 
@@ -62,19 +71,25 @@ class Config(Struct, frozen=True):
     """Everything that can be set, checked. ``transports`` holds each transport's own struct under its name."""
 
     web: WebSettings
+    ssh: SshSettings
     log: LogSettings
     storage: StorageSettings
     transports: dict[str, Struct]
 
 
-_PARTS: dict[str, type[Struct]] = {"web": WebSettings, "log": LogSettings, "storage": StorageSettings}
+_PARTS: dict[str, type[Struct]] = {
+    "web": WebSettings,
+    "ssh": SshSettings,
+    "log": LogSettings,
+    "storage": StorageSettings,
+}
 
 
 def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping[str, type[Struct]]) -> Config:
     """The configuration from ``file`` and ``flags``.
 
-    ``flags`` maps the name of a listener (a transport, ``web`` for HTTP, ``https``) to what it shall listen on.
-    ``transports`` maps each transport's name to the struct of its table. Raises ``ConfigError``.
+    ``flags`` maps the name of a listener (a transport, ``ssh``, ``https``, ``web`` for HTTP) to what it shall listen
+    on. ``transports`` maps each transport's name to the struct of its table. Raises ``ConfigError``.
     """
     tables = dict(_read(file)) if file is not None else {}
     kinds = {**_PARTS, **transports}
@@ -85,11 +100,12 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
         table, key = {"web": ("web", "http"), "https": ("web", "https")}.get(flag, (flag, "listen"))
         tables[table] = {**_table(tables, table, file), key: value}
     settings = {name: _convert(_table(tables, name, file), kind, name) for name, kind in kinds.items()}
-    web, log, storage = (settings.pop(name) for name in _PARTS)
+    web, ssh, log, storage = (settings.pop(name) for name in _PARTS)
     assert isinstance(web, WebSettings)
+    assert isinstance(ssh, SshSettings)
     assert isinstance(log, LogSettings)
     assert isinstance(storage, StorageSettings)
-    _check_listeners(web, settings)
+    _check_listeners(web, ssh, settings)
     for name in web.names:
         if not is_host(name):
             raise ConfigError(
@@ -97,7 +113,7 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
             )
     if bool(web.certificate) != bool(web.key):
         raise ConfigError("web.certificate and web.key go together: set both, or neither")
-    return Config(web, log, storage, settings)
+    return Config(web, ssh, log, storage, settings)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -132,8 +148,8 @@ def _convert(table: dict[str, Any], kind: type[Struct], name: str) -> Struct:
     return msgspec.convert(table, kind)
 
 
-def _check_listeners(web: WebSettings, transports: Mapping[str, Struct]) -> None:
-    listeners = {"web.http": web.http, "web.https": web.https}
+def _check_listeners(web: WebSettings, ssh: SshSettings, transports: Mapping[str, Struct]) -> None:
+    listeners = {"web.http": web.http, "web.https": web.https, "ssh.listen": ssh.listen}
     listeners |= {f"{name}.listen": getattr(settings, "listen", OFF) for name, settings in transports.items()}
     for key, value in listeners.items():
         if value == OFF:

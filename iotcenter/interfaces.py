@@ -64,6 +64,13 @@ class Center(Protocol):
         The center answers with ``Welcome`` over the link. Raises ``Refused`` for a device that it does not know.
         """
 
+    def meet(self, device: DeviceId, id: bytes, far: Any) -> Callable[[], Any]:
+        """``device`` dialled back, by the connection ``far``, for the tunnel that it was asked for with ``id``.
+
+        Returns what joins the two and gives ``far`` its ``Half`` of the joint (see ``iotcenter.wire.joint``), to be
+        called once ``far`` can be written to. Raises ``Refused`` where nobody waits for that.
+        """
+
 
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
 """Ours are elliptic; an operator's own certificate for the web may be for an RSA key."""

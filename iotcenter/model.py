@@ -49,9 +49,15 @@ DEVICE_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$(?!\n)"
 """What commands and their arguments may be called: a Python identifier in ASCII."""
 
+HOST_KEY = r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{1,2000}={0,2}$(?!\n)"
+"""A public host key of a device's SSH server as it stands in ``known_hosts``: its type and the key in Base64, and
+nothing that could pass for another line."""
+
 SeriesName = Annotated[str, Meta(pattern=SERIES_NAME)]
 DeviceName = Annotated[str, Meta(pattern=DEVICE_NAME)]
 Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
+HostKey = Annotated[str, Meta(pattern=HOST_KEY)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
 DeviceId = str
 """A device's identity that never changes: 128 bits as 32 hexadecimal digits in lower case."""
 
@@ -147,6 +153,18 @@ class Role(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
+class EventKind(StrEnum):
+    """What kind of thing happened, of those that are kept with who did it."""
+
+    TUNNEL_OPENED = "tunnel.opened"
+    TUNNEL_CLOSED = "tunnel.closed"
+    TUNNEL_REFUSED = "tunnel.refused"
+    PORT_OPENED = "port.opened"
+    PORT_CLOSED = "port.closed"
+    KEY_ADDED = "key.added"
+    KEY_REMOVED = "key.removed"
+
+
 class ArgumentType(StrEnum):
     """What kind of value a command's argument takes; it decides the form field that asks for it."""
 
@@ -225,6 +243,14 @@ class LogLine(Struct, frozen=True, array_like=True):
     text: Annotated[str, Meta(max_length=MAX_LINE)]
 
 
+class SshOffer(Noun, frozen=True, omit_defaults=False):
+    """Which of its own ports a device lets tunnels reach, none where it lets none in, and its SSH server's public host
+    keys."""
+
+    ports: Annotated[tuple[Port, ...], Meta(max_length=16)] = ()
+    host_keys: Annotated[tuple[HostKey, ...], Meta(max_length=8)] = ()
+
+
 class SeriesValue(Noun, frozen=True, omit_defaults=False):
     """A series as the API shows it: what the device said of it, and its newest value."""
 
@@ -273,6 +299,7 @@ class Device(Noun, frozen=True, omit_defaults=False):
     clock_offset: float | None = None
     series: tuple[SeriesValue, ...] = ()
     commands: tuple[CommandOffer, ...] = ()
+    ssh: SshOffer = SshOffer()
     account: Account = Account()
 
 
@@ -294,6 +321,19 @@ class Command(Noun, frozen=True, omit_defaults=False):
     expires: float = 0.0
     result: Any = None
     error: str | None = None
+
+
+class Event(Noun, frozen=True, omit_defaults=False):
+    """Something that happened: what ``actor`` did to ``object``, a device mostly. ``text`` is for people, ``data`` for
+    programs."""
+
+    id: int
+    time: float
+    kind: str
+    actor: str
+    object: str
+    text: str
+    data: dict[str, Any] = {}
 
 
 class User(Noun, frozen=True, omit_defaults=False):

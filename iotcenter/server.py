@@ -15,9 +15,11 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from iotcenter.banner import Opened
 from iotcenter.center.center import Center
+from iotcenter.center.tunnels import Limits
 from iotcenter.clock import Clock
 from iotcenter.config import Config
 from iotcenter.config import WebSettings as WebTable
+from iotcenter.gateway.gateway import Gateway
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.authority import Authority
 from iotcenter.identity.enrollment import Enrollments
@@ -26,6 +28,7 @@ from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.registrations import Registrations
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
+from iotcenter.identity.ssh_keys import SshKeys
 from iotcenter.identity.tokens import ApiTokens
 from iotcenter.identity.users import Users
 from iotcenter.identity.web_certificate import WebCertificate
@@ -70,7 +73,10 @@ class Server:
         self._registrations = Registrations(self._store, self._accounts, passwords, self._clock.seconds)
         self._setup_link = SetupLink(self._store, self._users, self._clock.seconds)
         self._web_certificate = _web_certificate(directory, self._authority, config.web, self._clock)
-        self._center = Center(self._store, self._accounts, self._clock)
+        self._center = Center(self._store, self._accounts, self._clock, Limits(config.ssh.idle, config.ssh.life))
+        self._ssh_keys = SshKeys(self._store, self._clock.seconds)
+        self._users.changed = self._ssh_keys.changed
+        self._gateway = self._make_gateway()
         self._transports = self._make_transports(transports)
         self._parts = self._make_parts()
         self._handlers = all_handlers(self._parts)
@@ -125,6 +131,12 @@ class Server:
         on: dict[str, Struct] = {name: table for name, table in self._config.transports.items() if _is_on(table)}
         return {name: transports[name].makeService(settings, house) for name, settings in on.items()}
 
+    def _make_gateway(self) -> Gateway | None:
+        listen = self._config.ssh.listen
+        if listen == OFF:
+            return None
+        return Gateway(self._reactor, self._directory, listen, self._ssh_keys, self._center.tunnels)
+
     def _make_parts(self) -> Parts:
         assets = Assets.load()
         return Parts(
@@ -138,6 +150,7 @@ class Server:
             users=self._users,
             sessions=Sessions(self._store, self._clock.seconds),
             tokens=ApiTokens(self._store, self._clock.seconds),
+            ssh_keys=self._ssh_keys,
             setup_link=self._setup_link,
             web_certificate=self._web_certificate,
             assets=assets,
@@ -153,6 +166,9 @@ class Server:
             address = _address(transport)
             if address is not None:
                 ports.transports[name] = address
+        if self._gateway is not None:
+            self._open(self._gateway)
+            ports.ssh = self._gateway.address
         secured = TLSMemoryBIOFactory(web_contexts(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
         ports.https = self._open_web(self._config.web.https, "", secured, "the web over HTTPS")
         ports.http = self._open_web(self._config.web.http, "127.0.0.1", self._site(Door.HTTP), "the web over HTTP")
@@ -183,6 +199,7 @@ class Server:
             created=self._created,
             urls=urls,
             transports=[(name, port) for name, (_, port) in self._parts.ports.transports.items()],
+            ssh=self._gateway.port if self._gateway is not None else 0,
             fingerprint=self._web_certificate.fingerprint() if own else "",
             users=await self._users.count(),
             setup=f"{urls[0]}/setup?t={await self._setup_link.issue()}" if self._created and urls else None,

@@ -41,6 +41,7 @@ MAX_FILES = 65536
 FLAGS = [
     ("web", "where HTTP is served (127.0.0.1:8080)"),
     ("https", "where HTTPS is served (8443)"),
+    ("ssh", "where SSH comes in, on its way to devices (8022)"),
 ]
 
 

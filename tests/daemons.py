@@ -54,9 +54,10 @@ class ServerProcess:
         self.directory = directory
         self.host = host
         self._environment = environment
-        self.tls, self.http, self.https = free_port(), free_port(), free_port()
+        self.tls, self.http, self.https, self.ssh = (free_port() for _ in range(4))
         self._reactor = reactor
-        ports = [f"--tls={host}:{self.tls}", f"--https=127.0.0.1:{self.https}", f"--web=127.0.0.1:{self.http}"]
+        ports = [f"--tls={host}:{self.tls}", f"--ssh={host}:{self.ssh}"]
+        ports += [f"--https=127.0.0.1:{self.https}", f"--web=127.0.0.1:{self.http}"]
         self._words = [*within, *TWISTD, "iotcenter", f"--data={directory}", *ports, *flags]
         self._program: Program | None = None
 

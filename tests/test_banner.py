@@ -14,6 +14,7 @@ OPENED = Opened(
     created=True,
     urls=["https://192.0.2.20:8443", "http://127.0.0.1:8080"],
     transports=[("tls", 9998)],
+    ssh=8022,
     fingerprint="3fa1" * 16,
     users=0,
     setup="https://192.0.2.20:8443/setup?t=9vWd-7Qm4-T2xk-aaaa",
@@ -29,7 +30,7 @@ class BannerTests(SynchronousTestCase):
         self.assertIn("data /srv/data (created)", text)
         self.assertIn("https://192.0.2.20:8443/   http://127.0.0.1:8080/", text)
         self.assertIn("own certificate, SHA-256 3F:A1:3F:A1", text)
-        self.assertIn("Devices  TLS 9998", text)
+        self.assertIn("Devices  TLS 9998          SSH jump 8022\n", text)
         self.assertIn("\n    https://192.0.2.20:8443/setup?t=9vWd-7Qm4-T2xk-aaaa\n", text)
 
     def test_later_starts(self) -> None:
@@ -50,6 +51,6 @@ class BannerTests(SynchronousTestCase):
 
     def test_what_is_off(self) -> None:
         """Nobody is sent to a door that is shut."""
-        text = banner(replace(OPENED, urls=[], transports=[]))
+        text = banner(replace(OPENED, urls=[], transports=[], ssh=0))
         self.assertIn("Web      off", text)
-        self.assertIn("no transport is on", text)
+        self.assertIn("no transport is on\n", text)

@@ -39,7 +39,7 @@ class ConfigurationTests(SynchronousTestCase):
         kinds = {name: transport.settings for name, transport in find_transports().items()}
         config = load_config(file, {}, kinds)
         self.assertEqual(config, load_config(None, {}, kinds))
-        for settings in (config.web, config.log, *config.transports.values()):
+        for settings in (config.web, config.ssh, config.log, *config.transports.values()):
             for key in settings.__struct_fields__:
                 self.assertRegex(shown, rf"(?m)^{key} = ")
         file.write_text(own_certificate)

@@ -22,6 +22,7 @@ ROOMS = (
             "iotcenter.finishing",
             "iotcenter.listening",
             "iotcenter.logs",
+            "iotcenter.sockets",
         },
     ),
     (1.5, {"iotcenter.wire"}),

@@ -21,7 +21,7 @@ from iotcenter.service import MAX_FILES
 from tests.daemons import TWISTD, ServerProcess, ask
 from tests.processes import Program, free_port
 
-ALL_OFF = ("--tls=off", "--https=off", "--web=off")
+ALL_OFF = ("--tls=off", "--ssh=off", "--https=off", "--web=off")
 
 LONGEST_SOCKET = 107
 """Bytes that the path of a Unix socket may have."""
@@ -86,6 +86,7 @@ class RefusalTests(ServiceTestCase):
                 ("tls", "devices over TLS"),
                 ("https", "the web over HTTPS"),
                 ("web", "the web over HTTP"),
+                ("ssh", "the SSH gateway"),
             ):
                 with self.subTest(flag):
                     line = await self.complaint(*ALL_OFF, f"--{flag}=127.0.0.1:{port}")

@@ -9,19 +9,20 @@ from typing import Any, NamedTuple
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import LogLevel
-from iotcenter.wire.messages import Ack, Busy, Command, Hello, Welcome
+from iotcenter.model import LogLevel, SshOffer
+from iotcenter.wire.messages import Ack, Busy, Command, Hello, Tunnel, Welcome
 from iotdevice import spool
 from iotdevice.app import App
 from iotdevice.application import Application
 from iotdevice.clock import Clock, machine_boot
 from iotdevice.commands import Commands
-from iotdevice.config import Settings, parse_address
+from iotdevice.config import Settings, SshSettings, parse_address
 from iotdevice.connection import Connection, Talk
 from iotdevice.credentials import Credentials
 from iotdevice.devicelog import DeviceLog
 from iotdevice.greeter import Greeter
 from iotdevice.health import Health
+from iotdevice.host_keys import host_keys
 from iotdevice.loader import Loader
 from iotdevice.lock import DataLock
 from iotdevice.network import network_state
@@ -30,7 +31,8 @@ from iotdevice.pauses import Pauses
 from iotdevice.renewal import Renewal
 from iotdevice.stage import Stage
 from iotdevice.timers import Timers
-from iotdevice.tls import endpoint
+from iotdevice.tls import Handshakes, endpoint
+from iotdevice.tunnels import Tunnels
 from iotdevice.version import AGENT
 from iotdevice.workers import Workers
 
@@ -75,6 +77,7 @@ class Agent(Service):
         self._disk = Workers(reactor, "disk", 1)
         self._timers = Timers(reactor)
         self._log = log = DeviceLog(clock)
+        self._ssh = _ssh_offer(home.settings.ssh)
         self._spool = spool.Spool(
             home.directory / spool.FILE, home.credentials.device, home.settings.spool, self._spool_says
         )
@@ -88,7 +91,9 @@ class Agent(Service):
         self._application: Application | None = None
         self._loading = Workers(reactor, "loading", LOADING_THREADS)
         self._loader = Loader(home.app, Stage(self._loading, clock, log, self._health))
-        self._connection = self._new_connection()
+        renewal = Renewal(home.directory, home.credentials, clock, log)
+        self._tunnels = self._new_tunnels(renewal)
+        self._connection = self._new_connection(renewal)
         self._timers.within(APP_WITHIN, self._connection.start)
         self._loader.start(self._loaded)
 
@@ -103,6 +108,7 @@ class Agent(Service):
         await self._commands.stop(COMMANDS_WITHIN)
         if self._application is not None:
             self._application.stop()
+        self._tunnels.stop()
         await self._connection.stop()
         await self._outbox.stop()
         await self._disk.run(self._spool.close)
@@ -111,17 +117,27 @@ class Agent(Service):
             await threads.stop(THREADS_WITHIN)
         self._home.lock.release()
 
-    def _new_connection(self) -> Connection:
+    def _new_tunnels(self, renewal: Renewal) -> Tunnels:
         server = parse_address(self._home.settings.server)
-        renewal = Renewal(self._home.directory, self._home.credentials, self._clock, self._log)
+        return Tunnels(
+            self._reactor,
+            self._home.settings.ssh,
+            lambda handshakes: endpoint(self._reactor, server, handshakes),
+            lambda: Handshakes.for_tunnel(renewal.credentials, self._clock.wall()),
+            self._log,
+        )
+
+    def _new_connection(self, renewal: Renewal) -> Connection:
+        server = parse_address(self._home.settings.server)
         talk = Talk(
             self._greeter.hello,
-            [self._greeter, self._outbox, self._commands, self._log],
+            [self._greeter, self._outbox, self._commands, self._log, self._tunnels],
             {
                 Welcome: self._welcomed,
                 Ack: self._outbox.acknowledged,
                 Busy: self._outbox.busy,
                 Command: self._commands.received,
+                Tunnel: self._tunnels.asked,
             },
         )
         return Connection(
@@ -164,6 +180,7 @@ class Agent(Service):
             app_detail=self._health.detail,
             heartbeat=self._home.settings.heartbeat,
             lost=self._outbox.lost,
+            ssh=self._ssh,
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
@@ -175,3 +192,10 @@ class Agent(Service):
     def _spool_says(self, text: str) -> None:
         """From any thread."""
         self._reactor.callFromThread(self._log.say, text, LogLevel.ERROR)
+
+
+def _ssh_offer(settings: SshSettings) -> SshOffer:
+    """What the server may tell those who want to come to this machine; nothing where nobody may."""
+    if not settings.enabled:
+        return SshOffer()
+    return SshOffer(settings.ports, host_keys(Path(settings.host_keys)))

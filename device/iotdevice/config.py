@@ -33,10 +33,11 @@ class SpoolSettings(Struct, frozen=True):
 
 
 class SshSettings(Struct, frozen=True):
-    """``[ssh]``: which of the device's own ports a tunnel may reach."""
+    """``[ssh]``: which of the device's own ports a tunnel may reach, and where its SSH server's public keys are."""
 
     enabled: bool = True
     ports: Annotated[tuple[Annotated[int, Meta(ge=1, le=65535)], ...], Meta(max_length=16)] = (22,)
+    host_keys: str = "/etc/ssh"
 
 
 class Settings(Struct, frozen=True):

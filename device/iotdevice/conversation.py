@@ -10,7 +10,7 @@ from typing import Any
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.heartbeat import DEFAULT_INTERVAL, MAX_INTERVAL, PATIENCE, Action, Heartbeat
-from iotcenter.wire.messages import Close, CloseCode, Hello, Ping, Pong, Renew, Tunnel, TunnelAction, Welcome
+from iotcenter.wire.messages import Close, CloseCode, Hello, Ping, Pong, Renew, Welcome
 from iotdevice.channel import Channel, Speaker
 
 WELCOME_WITHIN = 15.0
@@ -60,7 +60,7 @@ class Conversation:
         self._deadline = 0.0
         self._heartbeat: Heartbeat | None = None
         closing: Handlers = {Close: self._closed}
-        own: Handlers = {Welcome: self._nothing, Ping: self._ping, Pong: self._nothing, Tunnel: self._tunnel}
+        own: Handlers = {Welcome: self._nothing, Ping: self._ping, Pong: self._nothing}
         self._table: dict[Phase, Handlers] = {
             Phase.GREETING: {Welcome: self._welcomed, **closing},
             Phase.RENEWING: {Renew: self._renewed, **closing},
@@ -132,10 +132,6 @@ class Conversation:
     def _nothing(self, _: Pong | Welcome) -> None:
         """A sign of life, as everything that comes, and nothing more: a device that greets again may be welcomed
         again."""
-
-    def _tunnel(self, tunnel: Tunnel) -> None:
-        if tunnel.action is TunnelAction.OPEN:
-            self._channel.send(Tunnel(tunnel.id, TunnelAction.CLOSE, reason="this agent opens no tunnels"))
 
     def _closed(self, close: Close) -> None:
         raise Ended(close.reason or f"the server closed the link ({close.code})", close.code)

@@ -13,7 +13,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK, SERVER_NAME
+from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK, ALPN_TUNNEL, SERVER_NAME
 from iotdevice.config import Address
 from iotdevice.credentials import Credentials
 
@@ -66,7 +66,16 @@ class Handshakes:
         ``now`` is what the wall clock says. Where that is before the device's own certificate was made, it was not set
         yet, as on a board without a battery: the device would otherwise wait for the time to be there.
         """
-        handshakes = cls(ALPN_LINK, behind=now < credentials.starts)
+        return cls._for_device(credentials, now, ALPN_LINK)
+
+    @classmethod
+    def for_tunnel(cls, credentials: Credentials, now: float) -> Handshakes:
+        """As for a link, for the connection of one tunnel."""
+        return cls._for_device(credentials, now, ALPN_TUNNEL)
+
+    @classmethod
+    def _for_device(cls, credentials: Credentials, now: float, protocol: bytes) -> Handshakes:
+        handshakes = cls(protocol, behind=now < credentials.starts)
         context = handshakes._context
         context.use_certificate(credentials.certificate)
         context.use_privatekey(credentials.key)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from iotcenter.center.commands import Commands
 from iotcenter.center.devices import Devices
+from iotcenter.center.events import Events
 from iotcenter.center.history import History
 from iotcenter.center.links import DeviceLink, Links
 from iotcenter.center.logs import Logs
 from iotcenter.center.readings import Readings
 from iotcenter.center.subscribers import Subscribers
+from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
 from iotcenter.interfaces import Clock, Link
 from iotcenter.model import DeviceId
 from iotcenter.storage.store import Store
 from iotcenter.wire.codec import DamagedReport
-from iotcenter.wire.messages import Hello, Log, Report, Result
+from iotcenter.wire.joint import Half, Side
+from iotcenter.wire.messages import Hello, Log, Report, Result, Tunnel
 
 
 class Center:
@@ -24,7 +29,7 @@ class Center:
     end.
     """
 
-    def __init__(self, store: Store, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, store: Store, accounts: Accounts, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> None:
         self.subscribers = Subscribers(clock)
         self.devices = Devices(store, accounts, self.subscribers, clock)
         self.links = Links(store, self.devices, self.subscribers, clock)
@@ -32,14 +37,17 @@ class Center:
         self.commands = Commands(store, self.devices, self.subscribers, clock)
         self.logs = Logs(store, self.devices, self.subscribers, clock)
         self.history = History(store, self.devices)
+        self.events = Events(store, clock.seconds)
+        self.tunnels = Tunnels(self.devices, self.events, clock, limits)
         self.devices.leaving = self.commands.removed
         self.links.joined = self.commands.joined
-        self.links.parted = self.commands.parted
+        self.links.parted = self._parted
         self.links.handlers = {
             Report: self.readings.report,
             DamagedReport: self.readings.report,
             Result: self.commands.result,
             Log: self.logs.received,
+            Tunnel: self.tunnels.answered,
             Hello: self.links.offered,
         }
 
@@ -49,11 +57,13 @@ class Center:
         await self.commands.load()
 
     def start(self) -> None:
-        """Begin to watch over presence."""
+        """Begin to watch over presence and tunnels."""
         self.links.start()
+        self.tunnels.start()
 
     def stop(self) -> None:
         """Leave no timer behind; the transports have ended their links."""
+        self.tunnels.stop()
         self.links.stop()
         self.commands.stop()
         self.subscribers.stop()
@@ -61,3 +71,11 @@ class Center:
     def attach(self, device: DeviceId, link: Link, hello: Hello) -> DeviceLink:
         """Make ``link`` the way to ``device``; see ``iotcenter.interfaces.Center``."""
         return self.links.attach(device, link, hello)
+
+    def meet(self, device: DeviceId, id: bytes, far: Side) -> Callable[[], Half]:
+        """``device`` dialled back for a tunnel; see ``iotcenter.interfaces.Center``."""
+        return self.tunnels.meet(device, id, far)
+
+    def _parted(self, link: DeviceLink) -> None:
+        self.commands.parted(link)
+        self.tunnels.parted(link)

@@ -119,7 +119,7 @@ class Devices:
         known.address = row.address
         known.agent = row.agent
         known.last_seen = row.last_seen
-        known.offer(row.series, row.commands)
+        known.offer(row.series, row.commands, row.ssh)
         self._by_id[row.id] = known
         self._by_name[row.name] = known
         return known

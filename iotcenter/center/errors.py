@@ -25,3 +25,7 @@ class DeviceOffline(Exception):
 
 class TooManyCommands(Exception):
     """More commands wait for the device than it will ever want to catch up with."""
+
+
+class TunnelRefused(Exception):
+    """No tunnel to the device can be opened; the text says why, and what can be done about it."""

@@ -18,6 +18,7 @@ from iotcenter.model import (
     Reading,
     Series,
     SeriesValue,
+    SshOffer,
     Value,
 )
 
@@ -44,6 +45,7 @@ class KnownDevice:
         self.attachment: Any = None
         self.state = PresenceState.OFFLINE
         self.commands: tuple[CommandOffer, ...] = ()
+        self.ssh = SshOffer()
         self.latest: dict[str, tuple[Value, float]] = {}
         self.timeline = Timeline()
         self.received = 0
@@ -59,8 +61,9 @@ class KnownDevice:
         """Whether there is a link to it."""
         return self.attachment is not None
 
-    def offer(self, series: Iterable[Series], commands: Iterable[CommandOffer]) -> None:
+    def offer(self, series: Iterable[Series], commands: Iterable[CommandOffer], ssh: SshOffer) -> None:
         """Take over what the device says it offers."""
+        self.ssh = ssh
         self._series = {one.name: one for one in series}
         self._every = min((one.every for one in self._series.values() if one.every > 0), default=0.0)
         self.commands = tuple(commands)
@@ -125,6 +128,7 @@ class KnownDevice:
             clock_offset=self.timeline.clock_off,
             series=self._values(),
             commands=self.commands,
+            ssh=self.ssh,
             account=Account(self.received, self.duplicates, self.late, self.lost.total, self.refused),
         )
 

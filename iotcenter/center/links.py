@@ -17,6 +17,7 @@ from iotcenter.center.subscribers import PresenceEvent, Subscribers
 from iotcenter.interfaces import Clock, Link, Refused
 from iotcenter.logs import LogLimit, activity
 from iotcenter.model import DeviceId, Message
+from iotcenter.storage.devices import Offer
 from iotcenter.storage.store import Store
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.messages import CloseCode, Hello, Welcome
@@ -123,12 +124,12 @@ class Links:
     def offered(self, attachment: DeviceLink, hello: Hello) -> None:
         """The device said what it offers, at first or anew."""
         known = attachment.known
-        before = (known.series, known.commands, known.app, known.app_detail, known.agent)
-        known.offer(hello.series, hello.commands)
+        before = _said(known)
+        known.offer(hello.series, hello.commands, hello.ssh)
         known.app, known.app_detail, known.agent = hello.app, hello.app_detail, hello.agent
         if known.lost.say(hello.lost):
             self._keeper.keep((known.id, "lost"), lambda: self._write_lost(known))
-        if before != (known.series, known.commands, known.app, known.app_detail, known.agent):
+        if before != _said(known):
             self._keeper.keep((known.id, "offer"), lambda: self._write_offer(known))
             self._devices.announce(known)
 
@@ -177,9 +178,14 @@ class Links:
         return self._store.readings.set_lost(known.id, known.lost.total, known.lost.told)
 
     def _write_offer(self, known: KnownDevice) -> Deferred[None]:
-        return self._store.devices.offered(known.id, known.agent, known.series, known.commands)
+        return self._store.devices.offered(known.id, known.agent, Offer(known.series, known.commands, known.ssh))
 
     def _say(self, text: str, **parts: Any) -> None:
         """A line for the log, unless devices come and go so fast that it would be full of them."""
         if self._limit.allow():
             _activity.info(text, **parts)
+
+
+def _said(known: KnownDevice) -> tuple[object, ...]:
+    """What of a device its greetings may change."""
+    return known.series, known.commands, known.ssh, known.app, known.app_detail, known.agent

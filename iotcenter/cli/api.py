@@ -67,9 +67,9 @@ class Api:
         """Change something."""
         return self._ask(Request("PATCH", path, body=body))
 
-    def delete(self, *path: str) -> Any:
+    def delete(self, *path: str, **query: object) -> Any:
         """Remove something."""
-        return self._ask(Request("DELETE", path))
+        return self._ask(Request("DELETE", path, query))
 
     def pieces(self, *path: str, **query: object) -> Iterator[bytes]:
         """A long answer, piece by piece."""

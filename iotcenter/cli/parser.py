@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import devices, server, talking, users
+from iotcenter.cli import devices, keys, server, talking, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -56,6 +56,7 @@ def make_parser() -> ArgumentParser:
     _add_devices(group)
     _add_talking(group)
     _add_users(group.group("user", "people who may sign in"))
+    _add_keys(group.group("key", "the SSH keys by which users reach devices"))
     _add_tokens(group.group("token", "what other programs come in with"))
     return top
 
@@ -132,6 +133,12 @@ def _add_users(group: _Group) -> None:
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     group.command("role", users.set_role, "name").add_argument("role", choices=ROLES)
     _can_confirm(group.command("remove", users.remove, "name"))
+
+
+def _add_keys(group: _Group) -> None:
+    group.command("list", keys.list_all, "user")
+    group.command("add", keys.add, "user", "file")
+    _can_confirm(group.command("remove", keys.remove, "user", "fingerprint"))
 
 
 def _add_tokens(group: _Group) -> None:

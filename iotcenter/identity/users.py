@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Callable
 
 from twisted.logger import Logger
 
@@ -44,6 +45,8 @@ class Users:
         self._passwords = passwords
         self._of_account = Throttle(TRIES_OF_ACCOUNT, clock.seconds)
         self._of_address = Throttle(TRIES_OF_ADDRESS, clock.seconds)
+        self.changed: Callable[[str], None] = lambda _: None
+        """Told of each user whose role changed, and who is no more."""
 
     async def list(self) -> tuple[User, ...]:
         """Everybody, by name."""
@@ -96,13 +99,17 @@ class Users:
         """Give a user another password, and sign all of their browsers out."""
         await self._store.set_password(canonical(name), await self._passwords.hash(password))
 
+    @finishing
     async def set_role(self, name: str, role: Role) -> None:
         """Let a user do more or less, from their next request on. The last admin stays one."""
         await self._store.set_role(canonical(name), role)
+        self.changed(canonical(name))
 
+    @finishing
     async def remove(self, name: str) -> None:
         """Shut somebody out, who is signed out everywhere. The last admin stays."""
         await self._store.remove_user(canonical(name))
+        self.changed(canonical(name))
 
     def close(self) -> None:
         """End the thread in which passwords are checked."""

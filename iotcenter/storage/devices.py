@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import CommandOffer, DeviceId, Series
+from iotcenter.model import CommandOffer, DeviceId, Series, SshOffer
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import NameTaken, NotFound
 from iotcenter.storage.sql import (
@@ -45,6 +45,7 @@ class Offer(msgspec.Struct, frozen=True):
 
     series: tuple[Series, ...] = ()
     commands: tuple[CommandOffer, ...] = ()
+    ssh: SshOffer = SshOffer()
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class DeviceRow(msgspec.Struct, frozen=True):
     agent: str = ""
     series: tuple[Series, ...] = ()
     commands: tuple[CommandOffer, ...] = ()
+    ssh: SshOffer = SshOffer()
 
 
 class Devices:
@@ -119,11 +121,9 @@ class Devices:
         """The device was there, and came from ``address``."""
         return self._update(device, SEEN, milliseconds(time), address)
 
-    def offered(
-        self, device: DeviceId, agent: str, series: tuple[Series, ...], commands: tuple[CommandOffer, ...]
-    ) -> Deferred[None]:
+    def offered(self, device: DeviceId, agent: str, offer: Offer) -> Deferred[None]:
         """Keep what the device says that it is and can do."""
-        return self._update(device, OFFERED, agent, msgspec.msgpack.encode(Offer(series, commands)))
+        return self._update(device, OFFERED, agent, msgspec.msgpack.encode(offer))
 
     def remove(self, device: DeviceId) -> Deferred[None]:
         """Forget the device and all that hangs on it. Its readings are out of reach at once, and housekeeping deletes
@@ -201,6 +201,7 @@ def _device(row: Row) -> DeviceRow:
         agent=agent,
         series=offer.series,
         commands=offer.commands,
+        ssh=offer.ssh,
     )
 
 

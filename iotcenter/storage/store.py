@@ -17,12 +17,14 @@ from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
 from iotcenter.storage.enrollments import Enrollments
 from iotcenter.storage.errors import StorageError
+from iotcenter.storage.events import Events
 from iotcenter.storage.forecast import Disk, disk
 from iotcenter.storage.housekeeping import Housekeeping
 from iotcenter.storage.logs import Logs
 from iotcenter.storage.readings import Readings
 from iotcenter.storage.registrations import Registrations
 from iotcenter.storage.retention import Keep
+from iotcenter.storage.ssh_keys import SshKeys
 
 FILE = "iotcenter.db"
 
@@ -43,6 +45,8 @@ class Store:
         self.accounts = Accounts(self._database)
         self.enrollments = Enrollments(self._database)
         self.registrations = Registrations(self._database)
+        self.ssh_keys = SshKeys(self._database)
+        self.events = Events(self._database)
         self.last_written = 0.0
         """When something was written last before this start, in Unix seconds; 0 where nothing ever was."""
 

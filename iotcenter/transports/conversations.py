@@ -1,5 +1,5 @@
-"""The three conversations over TLS: a device's link, the enrollment of a new device, the renewal of an expired
-certificate."""
+"""The conversations over TLS: a device's link, the enrollment of a new device, the renewal of an expired certificate,
+and what begins a tunnel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from iotcenter.interfaces import Attachment, Refused
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Peer, ServerConnection, judge, protocol_of
 from iotcenter.transports.tls_connection import Connection, Conversation
+from iotcenter.transports.tunnel import TunnelConversation
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.heartbeat import PATIENCE, Action, Heartbeat
 from iotcenter.wire.messages import Close, CloseCode, Enroll, Enrolled, Hello, Ping, Pong, Renew
-from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
+from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK, ALPN_TUNNEL
 
 EXPIRED_GRACE = 60.0
 """Seconds that a link outlives its certificate: enough to renew it late, after a night without the server."""
@@ -38,9 +39,11 @@ def begin(connection: Connection, tls: ServerConnection) -> Conversation:
     protocol = protocol_of(tls)
     if protocol == ALPN_ENROLL:
         return EnrollmentConversation(connection)
-    if protocol != ALPN_LINK:
+    if protocol not in (ALPN_LINK, ALPN_TUNNEL):
         raise Refused("no protocol was agreed on (ALPN)")
     peer = judge(tls, connection.house.accounts, connection.house.clock.seconds())
+    if protocol == ALPN_TUNNEL:
+        return TunnelConversation(connection, peer)
     return RenewalConversation(connection, peer) if peer.expired else LinkConversation(connection, peer)
 
 

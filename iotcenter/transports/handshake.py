@@ -19,7 +19,7 @@ from zope.interface import implementer
 from iotcenter.identity.certificates import device_of, key_of
 from iotcenter.interfaces import Accounts, Authority, Credentials, Refused
 from iotcenter.model import DeviceId
-from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK
+from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK, ALPN_TUNNEL
 
 NOT_YET_VALID = 9
 EXPIRED = 10
@@ -121,7 +121,7 @@ def _note(connection: SSL.Connection, certificate: object, error: int, depth: in
 
 
 def _choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
-    for protocol in (ALPN_LINK, ALPN_ENROLL):
+    for protocol in (ALPN_LINK, ALPN_TUNNEL, ALPN_ENROLL):
         if protocol in offered:
             return protocol
     return SSL.NO_OVERLAPPING_PROTOCOLS

@@ -10,16 +10,22 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.python.failure import Failure
 
+from iotcenter.identity.strangers import Strangers
 from iotcenter.interfaces import House
 from iotcenter.listening import plain_address
 from iotcenter.transports.registrar_desk import Desk
 from iotcenter.transports.registrar_sessions import SILENCE, Sender
-from iotcenter.transports.strangers import Strangers
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.registrar.stream import PacketReader
 
 FIRST_PACKET_WITHIN = 20.0
 """Seconds from the connection to its first packet, TLS included: a byte now and then does not buy more."""
+
+MAX_STRANGERS = 2000
+"""The most connections that have not shown who they are."""
+
+MAX_STRANGERS_EACH = 500
+"""The same from one source, behind which a whole site of devices may be."""
 
 MOST_WAITING = 16
 """Packets of one connection that wait while one is handled; past that nothing is read from it."""
@@ -118,7 +124,7 @@ class PacketFactory(Factory):
         self.house = house
         self.desk = desk
         self.way = way
-        self._strangers = Strangers()
+        self._strangers = Strangers(MAX_STRANGERS, MAX_STRANGERS_EACH)
         self._open: set[PacketConnection] = set()
         self._all_gone: Deferred[None] | None = None
 

@@ -12,12 +12,12 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from iotcenter.identity.strangers import Strangers
 from iotcenter.interfaces import House, Refused
 from iotcenter.listening import plain_address
 from iotcenter.logs import LogLimit
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Barred, ServerConnection
-from iotcenter.transports.strangers import Strangers
 from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
@@ -36,6 +36,13 @@ listening."""
 FIRST_FRAME = 128 * 1024
 """The longest first message. A ``Hello`` that offers all it may does not reach it."""
 
+MAX_STRANGERS = 2000
+"""The most connections that have not shown who they are: a storm of devices that return fits, and 100 MB are not
+passed."""
+
+MAX_STRANGERS_EACH = 500
+"""The same from one source, behind which a whole site of devices may be."""
+
 
 class Conversation(Protocol):
     """What is said over a connection whose handshake is complete."""
@@ -45,6 +52,19 @@ class Conversation(Protocol):
 
     def lost(self, reason: str) -> None:
         """The connection is gone."""
+
+
+class Stream(Protocol):
+    """What a connection is for once its messages are over: bytes both ways."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes came. Raises ``WireError`` where they do not fit."""
+
+    def full(self) -> None:
+        """The peer does not read what it gets."""
+
+    def drained(self) -> None:
+        """The peer reads again."""
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -61,6 +81,7 @@ class Connection(TwistedProtocol):
         self.reader = FrameReader(FIRST_FRAME)
         self.reading = True
         self._conversation: Conversation | None = None
+        self._stream: Stream | None = None
         self._deadline: Any = None
         self._closing = False
         self._ended = ""
@@ -85,17 +106,27 @@ class Connection(TwistedProtocol):
         if self._closing:
             return
         try:
-            for body in self.reader.receive(data):
-                if self._conversation is not None:
-                    self._conversation.received(decode(body))
-                if self._closing:
-                    return
+            if self._stream is not None:
+                self._stream.received(data)
+            else:
+                self._take_messages(data)
         except WireError as error:
             self.house.log.debug("Closing {address}", address=self.address)
             self.service.complain(self.address, str(error))
             self.end(CloseCode.PROTOCOL, str(error))
         except Refused as refusal:
             self.refuse(str(refusal))
+
+    def _take_messages(self, data: bytes) -> None:
+        for body in self.reader.receive(data):
+            if self._conversation is not None:
+                self._conversation.received(decode(body))
+            if self._closing:
+                return
+            if self._stream is not None:
+                break
+        if self._stream is not None:
+            self._stream.received(self.reader.rest())
 
     def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
         """The connection is gone."""
@@ -115,6 +146,22 @@ class Connection(TwistedProtocol):
         self._cancel_deadline()
         self.service.strangers.remove(self)
         self.reader.limit = limit
+
+    def become(self, stream: Stream) -> None:
+        """The messages are over: what comes behind the present one is ``stream``'s."""
+        self._cancel_deadline()
+        self.service.strangers.remove(self)
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of a stream."""
+        if not self._closing:
+            self._transport.write(data)
+
+    def read(self, on: bool) -> None:
+        """Read on, or read no more for now: a stream has its own reasons."""
+        self.reading = on
+        (self._transport.resumeProducing if on else self._transport.pauseProducing)()
 
     def send(self, message: Message) -> None:
         """Send ``message``, unless the connection is closing. One that no frame can hold is left out."""
@@ -139,14 +186,14 @@ class Connection(TwistedProtocol):
         self.send(Close(CloseCode(code), reason[:1000]))
         self.leave(reason)
 
-    def leave(self, reason: str) -> None:
-        """Close without a word; what was sent still goes out, for a moment. What still comes in is ignored."""
+    def leave(self, reason: str, goodbye: float = GOODBYE_WITHIN) -> None:
+        """Close without a word; what was sent still goes out, for so many seconds. What still comes in is ignored."""
         if self._closing:
             return
         self._closing = True
         self._ended = reason
         self._cancel_deadline()
-        self._deadline = self.house.reactor.callLater(GOODBYE_WITHIN, self._abort)
+        self._deadline = self.house.reactor.callLater(goodbye, self._abort)
         self._transport.unregisterProducer()
         self._transport.loseConnection()
 
@@ -162,13 +209,17 @@ class Connection(TwistedProtocol):
 
     def pauseProducing(self) -> None:
         """The peer does not read what it gets: read no more from it."""
-        self.reading = False
-        self._transport.pauseProducing()
+        if self._stream is not None:
+            self._stream.full()
+        else:
+            self.read(False)
 
     def resumeProducing(self) -> None:
         """The peer reads again."""
-        self.reading = True
-        self._transport.resumeProducing()
+        if self._stream is not None:
+            self._stream.drained()
+        else:
+            self.read(True)
 
     def stopProducing(self) -> None:
         """The connection goes; ``connectionLost`` follows."""
@@ -209,7 +260,7 @@ class ConnectionFactory(Factory):
         self.heartbeat = heartbeat
         self.log_limit = LogLimit(house.reactor.seconds)
         self._begin = begin
-        self.strangers = Strangers()
+        self.strangers = Strangers(MAX_STRANGERS, MAX_STRANGERS_EACH)
         self._open: set[Connection] = set()
         self._all_gone: Deferred[None] | None = None
 

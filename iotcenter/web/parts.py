@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iotcenter.identity.enrollment import Enrollments
     from iotcenter.identity.sessions import Sessions
     from iotcenter.identity.setup import SetupLink
+    from iotcenter.identity.ssh_keys import SshKeys
     from iotcenter.identity.tokens import ApiTokens
     from iotcenter.identity.users import Users
     from iotcenter.identity.web_certificate import WebCertificate
@@ -31,6 +32,7 @@ class Ports:
 
     https: tuple[str, int] | None = None
     http: tuple[str, int] | None = None
+    ssh: tuple[str, int] | None = None
     transports: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -54,6 +56,7 @@ class Parts:
     users: Users
     sessions: Sessions
     tokens: ApiTokens
+    ssh_keys: SshKeys
     setup_link: SetupLink
     web_certificate: WebCertificate
     assets: Assets

@@ -38,6 +38,12 @@ class FrameReader:
         """How many bytes wait for the rest of their frame."""
         return len(self._buffer)
 
+    def rest(self) -> bytes:
+        """What came behind the last frame, which is somebody else's to read from now on."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
     def receive(self, data: bytes) -> Iterator[bytes]:
         """The frames that ``data`` completes, in order. Raises ``WireError`` at a length that is out of bounds."""
         buffer = self._buffer

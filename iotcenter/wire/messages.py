@@ -22,6 +22,7 @@ from iotcenter.model import (
     Reading,
     Series,
     ShortText,
+    SshOffer,
     Text,
     Time,
 )
@@ -49,7 +50,7 @@ class Hello(Message, frozen=True, tag=1):
     """A device says who it is and what it offers; sent first on a link, and again whenever the offer changes.
 
     ``heartbeat`` is the longest silence in seconds that the device wishes for its link (0: whatever the server has),
-    ``lost`` how many readings it ever had to throw away because its spool was full.
+    ``lost`` how many readings it ever had to throw away because its spool was full, ``ssh`` what tunnels may reach.
     """
 
     agent: ShortText = ""
@@ -60,6 +61,7 @@ class Hello(Message, frozen=True, tag=1):
     app_detail: Text = ""
     heartbeat: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     lost: Counter = 0
+    ssh: SshOffer = SshOffer()
 
 
 class Welcome(Message, frozen=True, tag=2):
@@ -163,7 +165,11 @@ class TunnelAction(StrEnum):
 
 
 class Tunnel(Message, frozen=True, tag=10):
-    """The device shall dial back with ``id`` and join the connection to its own ``port``, or give the tunnel up."""
+    """The device shall dial back with ``id`` and join the connection to its own ``port``, or give the tunnel up.
+
+    Over its link the device answers with one that closes, and the reason, where it cannot. On the connection that it
+    dials, each side first says ``OPEN``; all that follows is a stream (``iotcenter.wire.stream``).
+    """
 
     id: Annotated[bytes, Meta(min_length=16, max_length=32)]
     action: TunnelAction

@@ -19,8 +19,6 @@ from iotcenter.wire.messages import (
     Pong,
     Renew,
     Report,
-    Tunnel,
-    TunnelAction,
     Welcome,
 )
 from iotdevice.channel import Channel
@@ -163,11 +161,3 @@ class ConversationTests(Case):
         self.talk.writable()
         self.assertEqual(self.speaker.told, ["connected", "writable", "disconnected"])
         self.assertIs(self.talk.phase, Phase.ENDED)
-
-    def test_tunnel(self) -> None:
-        """A tunnel that is asked for is refused in words."""
-        self.open()
-        self.talk.receive(Tunnel(b"i" * 16, TunnelAction.OPEN, 22))
-        self.assertEqual(self.channel.sent[0].action, TunnelAction.CLOSE)
-        self.talk.receive(Tunnel(b"i" * 16, TunnelAction.CLOSE))
-        self.assertEqual(len(self.channel.sent), 1)

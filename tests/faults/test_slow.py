@@ -16,8 +16,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrap
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from iotcenter.identity.strangers import Strangers
 from iotcenter.model import Reading
-from iotcenter.transports import strangers
 from iotcenter.transports.tls_connection import FIRST_MESSAGE_WITHIN, HANDSHAKE_WITHIN
 from iotcenter.web.channel import HEADERS_WITHIN
 from iotcenter.wire.messages import Ack, Report
@@ -129,7 +129,7 @@ class StrangersTests(TLSTestCase):
     async def test_one_too_many(self) -> None:
         """Where there is no room for another stranger the oldest makes way, with one line in the log: who means it
         gets in, however many only hold on to their places."""
-        self.patch(strangers, "MAX_STRANGERS_EACH", 3)
+        self.service._connections.strangers = Strangers(most=100, each=3)
         key, certificate = await self.enroll("kitchen-pi")
         context = client_context(key, [certificate])
         waiting = [await self.connect(context) for _ in range(3)]

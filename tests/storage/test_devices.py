@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from iotcenter.model import CommandOffer, CommandState, LogLevel, LogLine, Series
 from iotcenter.storage.commands import Commands
-from iotcenter.storage.devices import DeviceRow
+from iotcenter.storage.devices import DeviceRow, Offer
 from iotcenter.storage.enrollments import Enrollments
 from iotcenter.storage.errors import NameTaken, NotFound
 from iotcenter.storage.housekeeping import remove_some
@@ -72,7 +72,7 @@ class DevicesTests(ReadingsCase):
     async def test_offered(self) -> None:
         """So is what it offers."""
         series, commands = (Series("t", unit="Cel", every=10),), (CommandOffer("identify", confirm=True),)
-        await self.devices.offered(KITCHEN, "iotdevice/1.0", series, commands)
+        await self.devices.offered(KITCHEN, "iotdevice/1.0", Offer(series, commands))
         row = await self.devices.get(KITCHEN)
         self.assertEqual((row.agent, row.series, row.commands), ("iotdevice/1.0", series, commands))
 
@@ -88,7 +88,7 @@ class DevicesTests(ReadingsCase):
             self.devices.revoke(NOBODY),
             self.devices.set_key(NOBODY, b"key", NOW),
             self.devices.seen(NOBODY, NOW, ""),
-            self.devices.offered(NOBODY, "", (), ()),
+            self.devices.offered(NOBODY, "", Offer()),
         ]
         for change in changes:
             await self.assertFailure(change, NotFound)

@@ -22,6 +22,7 @@ from iotcenter.identity.enrollment import Enrollments
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
+from iotcenter.identity.ssh_keys import SshKeys
 from iotcenter.identity.tokens import ApiTokens
 from iotcenter.identity.users import Users
 from iotcenter.identity.web_certificate import WebCertificate
@@ -122,11 +123,17 @@ class WebTestCase(TestCase):
             users=users,
             sessions=Sessions(self.store, seconds),
             tokens=ApiTokens(self.store, seconds),
+            ssh_keys=SshKeys(self.store, seconds),
             setup_link=SetupLink(self.store, users, seconds),
             web_certificate=WebCertificate.open(self.directory, self.authority, seconds),
             assets=assets,
             streams=Streams(self.reactor, self.center.subscribers, self.center.devices, assets.build),
-            ports=Ports(https=("127.0.0.1", 8443), http=("127.0.0.1", 8080), transports={"tls": ("127.0.0.1", 9998)}),
+            ports=Ports(
+                https=("127.0.0.1", 8443),
+                http=("127.0.0.1", 8080),
+                ssh=("127.0.0.1", 8022),
+                transports={"tls": ("127.0.0.1", 9998)},
+            ),
         )
 
     def listen(self, site: BoundedSite) -> Any:

@@ -10,6 +10,7 @@ from iotcenter.web.api.enrollments import EnrollmentHandlers
 from iotcenter.web.api.events import EventHandlers
 from iotcenter.web.api.logs import LogHandlers
 from iotcenter.web.api.readings import ReadingHandlers
+from iotcenter.web.api.ssh_keys import SshKeyHandlers
 from iotcenter.web.api.status import StatusHandlers
 from iotcenter.web.api.tokens import TokenHandlers
 from iotcenter.web.api.users import UserHandlers
@@ -24,6 +25,7 @@ _KINDS = (
     EventHandlers,
     EnrollmentHandlers,
     UserHandlers,
+    SshKeyHandlers,
     TokenHandlers,
 )
 

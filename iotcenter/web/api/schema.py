@@ -15,6 +15,7 @@ from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
 from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Role, SeriesName
 from iotcenter.storage import arrivals
+from iotcenter.storage.events import MOST_EVENTS
 from iotcenter.storage.forecast import Disk
 
 When = Annotated[str, Meta(max_length=40, description="Unix seconds, ISO 8601, or now-6h (s, m, h, d, w)")]
@@ -152,6 +153,28 @@ class UserChange(Taken, frozen=True):
 
     role: Role | None = None
     password: Password | None = None
+
+
+class NewSshKey(Taken, frozen=True):
+    """A public key by which a user may come in over SSH: a line as in ``~/.ssh/id_ed25519.pub``."""
+
+    key: Annotated[str, Meta(max_length=20_000)]
+
+
+class SshKeyQuery(Taken, frozen=True):
+    """Which key: ``SHA256:...``, as ``ssh-keygen -l`` shows it."""
+
+    fingerprint: Annotated[str, Meta(max_length=64)]
+
+
+class EventQuery(Taken, frozen=True):
+    """Which events: at most ``limit``, older than the one with the id ``before``, of one kind, actor or object."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    kind: Word = ""
+    actor: Word = ""
+    object: Word = ""
 
 
 class NewToken(Taken, frozen=True):

@@ -6,12 +6,6 @@ from typing import Protocol
 
 from iotcenter.identity.throttle import network_of
 
-MAX_STRANGERS = 2000
-"""As many at once: a storm of devices that return fits, and 100 MB are not passed."""
-
-MAX_STRANGERS_EACH = 500
-"""The same from one source, behind which a whole site of devices may be."""
-
 
 class Stranger(Protocol):
     """What of a connection matters here."""
@@ -24,12 +18,16 @@ class Stranger(Protocol):
 
 
 class Strangers:
-    """Where there is no room for a new one, the oldest of the fullest source has to go.
+    """Where there is no room for a new one, the oldest of the fullest source has to go: there may be ``most`` at once,
+    and ``each`` from one source.
 
-    A device needs its place for as long as a handshake takes; who only holds on to places is the one that loses them.
+    Who means well needs a place for as long as a handshake takes; who only holds on to places is the one that loses
+    them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, each: int) -> None:
+        self._most = most
+        self._each = each
         self._by_source: dict[str, dict[Stranger, None]] = {}
         self._count = 0
 
@@ -41,9 +39,9 @@ class Strangers:
         source = self._by_source.setdefault(network_of(stranger.host), {})
         source[stranger] = None
         self._count += 1
-        if len(source) > MAX_STRANGERS_EACH:
+        if len(source) > self._each:
             self._make_room(source)
-        elif self._count > MAX_STRANGERS:
+        elif self._count > self._most:
             self._make_room(max(self._by_source.values(), key=len))
 
     def remove(self, stranger: Stranger) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.transports import strangers
-from iotcenter.transports.strangers import Strangers
+from iotcenter.identity.strangers import Strangers
 
 
 class Knocking:
@@ -25,9 +24,7 @@ class StrangersTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Room for five, and for three of one source."""
-        self.patch(strangers, "MAX_STRANGERS", 5)
-        self.patch(strangers, "MAX_STRANGERS_EACH", 3)
-        self.strangers = Strangers()
+        self.strangers = Strangers(most=5, each=3)
 
     def knock(self, *hosts: str) -> list[Knocking]:
         """They come in this order."""

@@ -1,0 +1,85 @@
+"""Who did what, when."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+
+from iotcenter.storage.database import Database
+from iotcenter.storage.sql import Row, change, find_all, milliseconds, seconds
+
+ADD = "INSERT INTO event (time, kind, actor, object, text, data) VALUES (?, ?, ?, ?, ?, ?)"
+PRUNE = "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?"
+RECENT = """
+    SELECT id, time, kind, actor, object, text, data FROM event
+    WHERE id < ?1 AND (?2 = '' OR kind = ?2) AND (?3 = '' OR actor = ?3) AND (?4 = '' OR object = ?4)
+    ORDER BY id DESC LIMIT ?5
+"""
+
+KEPT = 100_000
+"""Events that are kept, some 20 MB: years of a small team's, and nobody who makes them on purpose fills the disk."""
+
+MOST_EVENTS = 1000
+"""Events in one answer: more than a page shows."""
+
+LAST_ID = 2**63 - 1
+
+
+class EventRow(Struct, frozen=True):
+    """Something that happened. ``actor`` did it, to ``object``; ``text`` says it to people, ``data`` (JSON) to
+    programs."""
+
+    id: int
+    time: float
+    kind: str
+    actor: str
+    object: str
+    text: str
+    data_json: str
+
+
+class EventFilter(Struct, frozen=True):
+    """Which events: those older than the one with the id ``before``, of one kind, actor or object; empty for any."""
+
+    before: int = LAST_ID
+    kind: str = ""
+    actor: str = ""
+    object: str = ""
+
+
+class Events:
+    """The table of events, the oldest of which make way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, event: EventRow) -> Deferred[None]:
+        """Keep an event; its ``id`` is given here."""
+        return self._database.write(partial(_add, event=event))
+
+    def recent(self, limit: int, wanted: EventFilter) -> Deferred[tuple[EventRow, ...]]:
+        """The newest events that fit, newest first."""
+        parameters = (wanted.before, wanted.kind, wanted.actor, wanted.object, min(limit, MOST_EVENTS))
+        return self._database.scan(lambda connection: find_all(connection, _event, RECENT, *parameters))
+
+
+def _add(connection: sqlite3.Connection, event: EventRow) -> None:
+    change(
+        connection,
+        ADD,
+        milliseconds(event.time),
+        event.kind,
+        event.actor,
+        event.object,
+        event.text,
+        event.data_json,
+    )
+    change(connection, PRUNE, KEPT)
+
+
+def _event(row: Row) -> EventRow:
+    number, time, *rest = row
+    return EventRow(number, seconds(time), *rest)

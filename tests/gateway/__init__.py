@@ -1,0 +1,1 @@
+"""The SSH gateway, with the real OpenSSH on both sides."""
