@@ -179,7 +179,7 @@ static void primitive(const char *verb)
         memcpy(device.nonce, arguments[0], sizeof device.nonce);
         device.fresh = false;
         device.greeting = true;
-        write_hello(&device, out);
+        write_hello(&device, out, out + HELLO_SIZE);
         size = HELLO_SIZE;
     } else if (strcmp(verb, "session") == 0) {
         size = sizeof device.up + sizeof device.down;

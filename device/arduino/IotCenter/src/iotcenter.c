@@ -48,6 +48,12 @@ enum {
 #define SESSION_LIFE (23UL * 3600 * SECOND) /* the new one stands before the old one ends, at 24 hours */
 #define RENEW_AT 0x7FFFF000UL               /* likewise: the last record is 2^31 - 1 */
 
+#ifdef __GNUC__
+#define NOINLINE __attribute__((noinline))
+#else
+#define NOINLINE
+#endif
+
 /* Texts of ours lie in flash, where the chip can read them there. */
 #ifdef __AVR__
 #define read_byte(address) pgm_read_byte(address)
@@ -235,17 +241,29 @@ static void hmac_finish(struct sha256 *hash, const uint8_t *key, uint8_t size, u
     sha256_finish(hash, out);
 }
 
-/* HKDF-Extract: `salt` of up to 64 bytes, a secret of 32; writes 32 bytes, over either where that is wanted. */
-static void hkdf_extract(const uint8_t *salt, uint8_t size, const uint8_t *secret, uint8_t *out)
+/* The digest of one piece and another behind it. Apart from its callers, so that their stack is not deeper by its own. */
+static NOINLINE void sha256(const uint8_t *one, uint16_t size, const uint8_t *other, uint16_t other_size, uint8_t *out)
 {
     struct sha256 hash;
-    hmac_start(&hash, salt, size);
-    sha256_add(&hash, secret, 32);
-    hmac_finish(&hash, salt, size, out);
+    sha256_start(&hash);
+    sha256_add(&hash, one, size);
+    sha256_add(&hash, other, other_size);
+    sha256_finish(&hash, out);
+}
+
+/* The HMAC of one piece and another behind it. HKDF-Extract is this with the salt as the key. */
+static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint16_t size, const uint8_t *other,
+                          uint16_t other_size, uint8_t *out)
+{
+    struct sha256 hash;
+    hmac_start(&hash, key, key_size);
+    sha256_add(&hash, one, size);
+    sha256_add(&hash, other, other_size);
+    hmac_finish(&hash, key, key_size, out);
 }
 
 /* HKDF-Expand: `label` is a text in flash; writes `size` bytes, up to 64. */
-static void hkdf_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
+static NOINLINE void hkdf_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
 {
     struct sha256 hash;
     uint8_t piece[32];
@@ -688,7 +706,7 @@ static void derive(const struct iotcenter *device, const char *purpose, uint8_t 
 {
     uint8_t key[IOTCENTER_KEY_SIZE], salt[4] = {'i', 'o', 't', '2'};
     copy_from_flash(key, device->config->key, sizeof key);
-    hkdf_extract(salt, sizeof salt, key, key);
+    hmac(salt, sizeof salt, key, sizeof key, NULL, 0, key);
     hkdf_expand(key, purpose, out, 32);
 }
 
@@ -697,25 +715,21 @@ static void renew_nonce(struct iotcenter *device)
 {
     const struct iotcenter_config *config = device->config;
     uint8_t source[36], key[32];
-    struct sha256 hash;
     memset(source, 0, sizeof source);
     put32(source, config->boots);
     if (config->entropy != NULL)
         config->entropy(config->user, source + 4);
     memcpy(source + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("nonce"), key);
-    hmac_start(&hash, key, sizeof key);
-    sha256_add(&hash, source, sizeof source);
-    hmac_finish(&hash, key, sizeof key, key);
+    hmac(key, sizeof key, source, sizeof source, NULL, 0, key);
     memcpy(device->nonce, key, sizeof device->nonce);
     memcpy(&device->chance, key + 16, sizeof device->chance);
 }
 
-/* Writes HELLO, the same for the same nonce, and behind its 52 bytes the key of its MAC, of 32. */
-static void write_hello(const struct iotcenter *device, uint8_t *out)
+/* Writes HELLO, 52 bytes, the same for the same nonce; and the key of its MAC, 32 bytes, to `auth`. */
+static void write_hello(const struct iotcenter *device, uint8_t *out, uint8_t *auth)
 {
-    uint8_t mac[32], *auth = out + HELLO_SIZE;
-    struct sha256 hash;
+    uint8_t mac[32];
     out[0] = HELLO;
     out[1] = SUITE;
     out[2] = (device->config->sleepy ? SLEEPY : 0) | (device->fresh ? FRESH_BOOT : 0);
@@ -723,9 +737,7 @@ static void write_hello(const struct iotcenter *device, uint8_t *out)
     copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
     memcpy(out + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("auth"), auth);
-    hmac_start(&hash, auth, 32);
-    sha256_add(&hash, out, 36);
-    hmac_finish(&hash, auth, 32, mac);
+    hmac(auth, 32, out, 36, NULL, 0, mac);
     memcpy(out + 36, mac, 16);
 }
 
@@ -739,10 +751,10 @@ static void greet(struct iotcenter *device, uint16_t wait)
 
 static void send_hello(struct iotcenter *device)
 {
-    uint8_t slowest = device->config->sleepy ? SLOWEST_ASLEEP : SLOWEST;
+    uint8_t slowest = device->config->sleepy ? SLOWEST_ASLEEP : SLOWEST, auth[32];
     if (device->hellos % TRIES == 0)
         renew_nonce(device);
-    write_hello(device, device->packet);
+    write_hello(device, device->packet, auth);
     transmit(device, HELLO_SIZE);
     device->timers[HELLO_TIMER] = patience(device, device->hellos < slowest ? device->hellos : slowest);
     if (++device->hellos == 51 * TRIES)
@@ -750,16 +762,13 @@ static void send_hello(struct iotcenter *device)
     device->timers[LISTEN_TIMER] = ANSWER_WINDOW;
 }
 
-/* Makes the session's keys of HELLO and of WELCOME, which lies behind it. */
-static void derive_session(struct iotcenter *device, const uint8_t *hello)
+/* Makes the session's keys of the two messages that were exchanged. */
+static void derive_session(struct iotcenter *device, const uint8_t *hello, const uint8_t *welcome)
 {
     uint8_t transcript[32], key[32];
-    struct sha256 hash;
-    sha256_start(&hash);
-    sha256_add(&hash, hello, HELLO_SIZE + WELCOME_SIZE);
-    sha256_finish(&hash, transcript);
+    sha256(hello, HELLO_SIZE, welcome, WELCOME_SIZE, transcript);
     derive(device, FLASH("session"), key);
-    hkdf_extract(transcript, sizeof transcript, key, key);
+    hmac(transcript, sizeof transcript, key, sizeof key, NULL, 0, key);
     hkdf_expand(key, FLASH("up"), device->up.mac, sizeof device->up);
     hkdf_expand(key, FLASH("down"), device->down.mac, sizeof device->down);
 }
@@ -787,19 +796,14 @@ static void begin_session(struct iotcenter *device, const uint8_t *welcome)
 
 static void receive_welcome(struct iotcenter *device, uint16_t size)
 {
-    uint8_t hello[HELLO_SIZE + WELCOME_SIZE], key[32], *welcome = hello + HELLO_SIZE;
-    struct sha256 hash;
-    if (!device->greeting || size != WELCOME_SIZE || device->packet[1] != SUITE)
+    uint8_t *welcome = device->packet, *hello = welcome + WELCOME_SIZE, key[32];
+    if (!device->greeting || size != WELCOME_SIZE || welcome[1] != SUITE)
         return;
-    write_hello(device, hello);
-    memcpy(key, welcome, sizeof key);
-    memcpy(welcome, device->packet, WELCOME_SIZE);
-    hmac_start(&hash, key, sizeof key);
-    sha256_add(&hash, hello, HELLO_SIZE + 28);
-    hmac_finish(&hash, key, sizeof key, key);
+    write_hello(device, hello, key);
+    hmac(key, sizeof key, hello, HELLO_SIZE, welcome, 28, key);
     if (!equal(key, welcome + 28))
         return;
-    derive_session(device, hello);
+    derive_session(device, hello, welcome);
     begin_session(device, welcome);
 }
 
@@ -827,18 +831,23 @@ static uint8_t *next_record(const struct iotcenter *device)
     return device->packet + (device->phase == UNCONFIRMED ? PREFIX_SIZE : 0);
 }
 
+/* How long a plaintext may be, so that its record fits into a datagram of `size` bytes. */
+static uint16_t record_room(uint16_t size)
+{
+    return (size - HEADER_SIZE - TAG_SIZE) / BLOCK * BLOCK - 1;
+}
+
 /* Seals and sends the plaintext of `size` bytes behind the header of next_record(). */
 static void send_record(struct iotcenter *device, uint16_t size)
 {
-    uint8_t *packet = device->packet, *record = next_record(device), prefix[HELLO_SIZE + 32];
+    uint8_t *packet = device->packet, *record = next_record(device), auth[32];
     record[0] = UP;
     memcpy(record + 1, device->cid, sizeof device->cid);
     put32(record + 5, ++device->sent);
     size = seal(&device->up, record, size);
     if (record != packet) {
-        write_hello(device, prefix);
-        prefix[0] = OPEN;
-        memcpy(packet, prefix, HELLO_SIZE);
+        write_hello(device, packet, auth);
+        packet[0] = OPEN;
         memcpy(packet + HELLO_SIZE, device->welcomed, sizeof device->welcomed);
         size += PREFIX_SIZE;
     }
@@ -886,17 +895,23 @@ static void receive_reset(struct iotcenter *device, uint16_t size)
 
 /* ---- Messages ---- */
 
+/* Begins the message with its kind and its id. */
+static void write_head(struct iotcenter *device, uint8_t kind)
+{
+    device->filled = 0;
+    write_byte(device, kind | CONFIRMABLE);
+    write_byte(device, (uint8_t)(device->mid >> 8));
+    write_byte(device, (uint8_t)device->mid);
+}
+
 /* Begins a message where no other is on its way; a keepalive makes way, since any message is one. */
 static bool begin(struct iotcenter *device, uint8_t kind)
 {
     if (iotcenter_busy(device))
         return false;
     device->slot = WRITING;
-    device->filled = 0;
     device->mid++;
-    write_byte(device, kind | CONFIRMABLE);
-    write_byte(device, (uint8_t)(device->mid >> 8));
-    write_byte(device, (uint8_t)device->mid);
+    write_head(device, kind);
     return true;
 }
 
@@ -909,14 +924,41 @@ static void commit(struct iotcenter *device)
     device->timers[MESSAGE_TIMER] = 0;
 }
 
-/* Copies the message to where it is sealed; a report that waited says for how long. Returns its size. */
-static uint16_t copy_message(const struct iotcenter *device)
+/* Says what the device is and offers, right where it is sealed: it need not be kept, since it can be said again. Returns
+ * its size. */
+static uint16_t write_offer(struct iotcenter *device)
 {
-    uint8_t *text = next_record(device) + HEADER_SIZE;
+    uint8_t *message = device->message;
+    uint16_t room = device->room, size;
+    device->message = next_record(device) + HEADER_SIZE;
+    device->room = record_room(device->packet_size);
+    device->slot = WRITING;
+    write_head(device, OFFER);
+    write_byte(device, ARRAY | 3);
+    write_flash(device, FLASH("C 1.0"));
+    write_32(device, 0xCE, device->boot);
+    device->count_at = device->filled;
+    device->inner_at = 0;
+    write_byte(device, ARRAY);
+    if (device->config->on_offer != NULL)
+        device->config->on_offer(device->config->user, device);
+    size = device->filled;
+    device->slot = WAITING;
+    device->message = message;
+    device->room = room;
+    return size;
+}
+
+/* Puts the message where it is sealed; a report that waited says for how long. Returns its size. */
+static uint16_t copy_message(struct iotcenter *device)
+{
+    uint8_t *text = next_record(device) + HEADER_SIZE, kind = waiting_kind(device);
     uint16_t size = device->filled;
     uint32_t age = (device->quarters - device->made_at) / SECOND;
+    if (kind == OFFER)
+        return write_offer(device);
     memcpy(text, device->message, size);
-    if (waiting_kind(device) == REPORT && age > 0) {
+    if (kind == REPORT && age > 0) {
         text[3]++; /* the array has one element more */
         text[size] = 0xD2;
         put32(text + size + 1, 0 - age);
@@ -928,8 +970,8 @@ static uint16_t copy_message(const struct iotcenter *device)
 /* Whether the message goes into one datagram now: the prefix may leave it no room. */
 static bool fits(const struct iotcenter *device)
 {
-    return device->phase == CONFIRMED ||
-           device->filled + (AGE_SIZE + BLOCK + PREFIX_SIZE + HEADER_SIZE + TAG_SIZE) <= device->packet_size;
+    uint16_t size = device->filled + (AGE_SIZE + BLOCK + PREFIX_SIZE + HEADER_SIZE + TAG_SIZE);
+    return device->phase == CONFIRMED || (waiting_kind(device) != OFFER && size <= device->packet_size);
 }
 
 /* Sends the message once more; a ping where it does not fit, since any answer makes room. */
@@ -948,22 +990,6 @@ static void send_message(struct iotcenter *device)
         send_short(device, PING | CONFIRMABLE, 0);
     device->timers[MESSAGE_TIMER] = patience(device, device->tries++);
     device->timers[LISTEN_TIMER] = ANSWER_WINDOW;
-}
-
-/* Makes the message that says what the device is and offers. */
-static void make_offer(struct iotcenter *device)
-{
-    begin(device, OFFER);
-    write_byte(device, 0x93);
-    write_flash(device, FLASH("IotCenter C 1.0.0"));
-    write_32(device, 0xCE, device->boot);
-    device->count_at = device->filled;
-    device->inner_at = 0;
-    write_byte(device, ARRAY);
-    if (device->config->on_offer != NULL)
-        device->config->on_offer(device->config->user, device);
-    device->offered = true;
-    commit(device);
 }
 
 /* ---- Commands ---- */
@@ -1105,8 +1131,10 @@ static void keep_session(struct iotcenter *device)
 /* Sends what is due within the session. */
 static void speak(struct iotcenter *device)
 {
-    if (device->slot == EMPTY && !device->offered)
-        make_offer(device);
+    if (!device->offered && begin(device, OFFER)) {
+        device->offered = true;
+        commit(device);
+    }
     if (device->slot == EMPTY && device->timers[KEEPALIVE_TIMER] == 0 && !device->config->sleepy) {
         begin(device, PING);
         commit(device);
@@ -1154,7 +1182,7 @@ static void take_buffers(struct iotcenter *device)
 {
     const struct iotcenter_config *config = device->config;
     uint16_t size = config->packet_size > IOTCENTER_MAX_PACKET ? IOTCENTER_MAX_PACKET : config->packet_size;
-    uint16_t room = (size - HEADER_SIZE - TAG_SIZE) / BLOCK * BLOCK - 1 - AGE_SIZE;
+    uint16_t room = record_room(size) - AGE_SIZE;
     device->packet = config->packet;
     device->packet_size = size;
     device->message = config->message;
@@ -1174,11 +1202,18 @@ enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotc
     device->config = config;
     take_buffers(device);
     device->milliseconds = config->milliseconds(config->user);
-    device->boot = config->boots > 0 ? config->boots : get32(device->nonce);
+    device->boot = config->boots > 0 ? config->boots : get32(device->nonce) >> 1 | 1;
     device->sequence = 1;
     device->fresh = true;
     device->phase = NO_SESSION;
     return IOTCENTER_OK;
+}
+
+void iotcenter_resume(struct iotcenter *device, const struct iotcenter_config *config, uint32_t slept)
+{
+    device->config = config;
+    take_buffers(device);
+    device->milliseconds = config->milliseconds(config->user) - slept;
 }
 
 void iotcenter_receive(struct iotcenter *device, uint16_t size)

@@ -91,7 +91,8 @@ struct iotcenter_config {
     /* Fill `noise` with random bytes, or return false. NULL where the chip has no random source; then `boots` counts. */
     bool (*entropy)(void *user, uint8_t noise[16]);
 
-    /* Tell what the device offers, with iotcenter_offer_...(). NULL: nothing is declared, readings show all the same. */
+    /* Tell what the device offers, with iotcenter_offer_...(), the same each time. NULL: nothing is declared, readings
+     * show all the same. What fits into config.packet is told. */
     void (*on_offer)(void *user, struct iotcenter *device);
 
     /* Do what the command says, once, and answer with iotcenter_done() or iotcenter_failed(). It may not take long. */
@@ -193,6 +194,10 @@ static inline struct iotcenter_value iotcenter_text(const char *text)
 
 /* Starts a device; writes all of `device`. */
 enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotcenter_config *config);
+
+/* Goes on after a sleep of `slept` milliseconds in which `device`, and the message's buffer, were kept, and all else was
+ * forgotten: with the same session, and with the message that was on its way. */
+void iotcenter_resume(struct iotcenter *device, const struct iotcenter_config *config, uint32_t slept);
 
 /* Does what is due, and returns in how many milliseconds to call again if no datagram comes before. */
 uint32_t iotcenter_poll(struct iotcenter *device);

@@ -1,0 +1,107 @@
+/*
+ * Checks on a chip, or in its emulator, that the core computes there what the protocol's vectors say: byte order,
+ * alignment, the width of an int and the compiler are all in it. Prints "ok" and returns 0, or names what differs.
+ *
+ *     arm-none-eabi-gcc -mcpu=cortex-m0 --specs=picolibc.specs --oslib=semihost ... extras/selftest.c
+ */
+#include "../src/iotcenter.c"
+
+#include <stdio.h>
+
+static const uint8_t WELCOME_VECTOR[WELCOME_SIZE] = {
+    0xc2, 0x21, 0x00, 0x05, 0xa1, 0xb2, 0xc3, 0xd4, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86,
+    0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x6b, 0x02, 0x30, 0x80, 0x7d, 0xca,
+    0xf8, 0xa9, 0xf0, 0xac, 0x39, 0x52, 0x9d, 0xea, 0x59, 0x26, 0x6c, 0x8f, 0xc5, 0xce,
+};
+
+static const uint8_t HELLO_MAC[16] = {
+    0x25, 0xe1, 0x70, 0x0a, 0xb2, 0xe6, 0x33, 0x20, 0x63, 0xb5, 0xd0, 0xc1, 0x13, 0x40, 0x24, 0x51,
+};
+
+static const uint8_t UP_VECTOR[] = {
+    0xc3, 0xa1, 0xb2, 0xc3, 0xd4, 0x00, 0x00, 0x00, 0x01, 0xda, 0x69, 0xb8, 0x0f, 0xd5,
+    0x1e, 0x7e, 0x9e, 0x17, 0xd0, 0xc9, 0x29, 0x02, 0x1e, 0x5c, 0xe1, 0x16, 0x2d, 0x53,
+    0x7c, 0xf4, 0x78, 0xd5, 0x1a, 0xd0, 0x6b, 0x88, 0x74, 0x40, 0xfc, 0x88, 0xb7,
+};
+
+static const uint8_t DOWN_VECTOR[] = {
+    0xc4, 0xa1, 0xb2, 0xc3, 0xd4, 0x00, 0x00, 0x00, 0x01, 0xd5, 0xc5, 0xc3, 0x6c, 0x73,
+    0x05, 0x51, 0xef, 0xd5, 0x1b, 0x61, 0x4c, 0xbc, 0x09, 0x32, 0xfb, 0xdf, 0xe6, 0x37,
+    0xc1, 0x96, 0x83, 0xa7, 0xf3, 0x4d, 0xbd, 0xa3, 0x13, 0xed, 0x1c, 0x4e, 0x5e,
+};
+
+static uint8_t id[16], key[32], packet[192], message[64];
+static struct iotcenter device;
+static struct iotcenter_config config;
+static bool failed;
+
+static void send_datagram(void *user, const uint8_t *data, uint16_t size)
+{
+    (void)user, (void)data, (void)size;
+}
+
+static uint32_t read_clock(void *user)
+{
+    (void)user;
+    return 0;
+}
+
+static void check(const char *what, bool right)
+{
+    if (!right) {
+        puts(what);
+        failed = true;
+    }
+}
+
+static void start(void)
+{
+    for (uint8_t i = 0; i < sizeof key; i++)
+        key[i] = i;
+    memcpy(id, key, sizeof id);
+    config.id = id;
+    config.key = key;
+    config.boots = 1;
+    config.packet = packet;
+    config.packet_size = sizeof packet;
+    config.message = message;
+    config.message_size = sizeof message;
+    config.send = send_datagram;
+    config.milliseconds = read_clock;
+    check("the start", iotcenter_start(&device, &config) == IOTCENTER_OK);
+}
+
+static void check_handshake(void)
+{
+    uint8_t hello[HELLO_SIZE], auth[32];
+    for (uint8_t i = 0; i < sizeof device.nonce; i++)
+        device.nonce[i] = 0x40 + i;
+    device.fresh = false;
+    device.greeting = true;
+    write_hello(&device, hello, auth);
+    check("HELLO", memcmp(hello + 36, HELLO_MAC, sizeof HELLO_MAC) == 0);
+    memcpy(packet, WELCOME_VECTOR, sizeof WELCOME_VECTOR);
+    iotcenter_receive(&device, sizeof WELCOME_VECTOR);
+    check("WELCOME", device.phase == UNCONFIRMED && iotcenter_time(&device) == 1795305600UL);
+}
+
+static void check_records(void)
+{
+    memcpy(packet, UP_VECTOR, HEADER_SIZE);
+    memcpy(packet + HEADER_SIZE, "\1\0\0{\"t\":21.5}", 13);
+    check("UP", seal(&device.up, packet, 13) == sizeof UP_VECTOR && memcmp(packet, UP_VECTOR, sizeof UP_VECTOR) == 0);
+    memcpy(packet, DOWN_VECTOR, sizeof DOWN_VECTOR);
+    check("DOWN", open_record(&device.down, packet, sizeof DOWN_VECTOR) == 3 && packet[HEADER_SIZE] == 0x83);
+    memcpy(packet, DOWN_VECTOR, sizeof DOWN_VECTOR);
+    packet[20] ^= 1;
+    check("a forged record", open_record(&device.down, packet, sizeof DOWN_VECTOR) == 0);
+}
+
+int main(void)
+{
+    start();
+    check_handshake();
+    check_records();
+    puts(failed ? "differs" : "ok");
+    return failed;
+}

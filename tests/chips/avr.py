@@ -1,0 +1,63 @@
+"""An ATmega328P in simavr: how its firmware is compiled, how large the core is in it, and how fast."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from tests.chips.toolchain import HERE, SOURCES, compiled, folder, missing, output
+
+FREQUENCY = 16_000_000
+
+COMPILER = ("avr-gcc", "-std=gnu99", "-mmcu=atmega328p", "-Os", "-mcall-prologues", "-mstrict-X", "-Wall", "-Wextra")
+SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-Wl,--relax")
+
+USED = (
+    *("start", "poll", "receive", "busy", "report", "reading", "send"),
+    *("offer_series", "offer_command", "offer_argument"),
+    *("is", "bool_argument", "int_argument", "done", "failed"),
+)
+"""The functions of a sketch that reports, and takes a command."""
+
+
+def missing_parts() -> str | None:
+    """Why nothing can be simulated here."""
+    if not Path("/usr/include/simavr/sim_avr.h").exists():
+        return "not installed: libsimavr-dev"
+    return missing("avr-gcc", "avr-size", "gcc")
+
+
+def simulator() -> Path:
+    """The program that runs a firmware."""
+    return compiled("simavr", ("gcc", "-O2", "-Wall", "-Wextra", str(HERE / "simavr.c"), "-lsimavr", "-lelf"))
+
+
+def firmware(source: str, id: bytes, key: bytes) -> Path:
+    """The firmware of a device with that key."""
+    header = folder() / f"{id.hex()}.h"
+    header.write_text(f"{_array('id', id)}{_array('key', key)}")
+    identity = f'-DIDENTITY="{header}"'
+    sources = [str(HERE / source)] if source == "measure.c" else [str(HERE / source), str(SOURCES / "iotcenter.c")]
+    return compiled(f"{source}-{id.hex()}", (*COMPILER, *SECTIONS, identity, f"-I{SOURCES}", *sources))
+
+
+@cache
+def measured() -> dict[str, int]:
+    """What the core says of itself there."""
+    program = firmware("measure.c", bytes(range(16)), bytes(range(32)))
+    lines = output(str(simulator()), str(program)).splitlines()
+    pairs = (line.split() for line in lines if not line.startswith("Loaded"))
+    return {name: int(number) for name, number in pairs}
+
+
+def core_size() -> int:
+    """Bytes of flash of what the core alone links to, for the functions in ``USED``."""
+    wanted = [f"-Wl,-u,iotcenter_{name}" for name in USED]
+    program = compiled("core.elf", (*COMPILER, *SECTIONS, "-nostartfiles", *wanted, str(SOURCES / "iotcenter.c")))
+    text, data, *_ = output("avr-size", str(program)).splitlines()[1].split()
+    return int(text) + int(data)
+
+
+def _array(name: str, data: bytes) -> str:
+    numbers = ", ".join(map(str, data))
+    return f"static const uint8_t {name}[{len(data)}] IOTCENTER_FLASH = {{{numbers}}};\n"
