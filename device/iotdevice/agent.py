@@ -87,6 +87,7 @@ class Agent(Service):
         self._command_threads = Workers(reactor, "commands", COMMAND_THREADS)
         self._commands = Commands(self._spool, self._spool.commands(), self._disk, self._command_threads, reactor, log)
         self._greeter = Greeter(self._hello, clock)
+        self._outbox.losing = self._greeter.changed
         self._health = Health(self._fares)
         self._application: Application | None = None
         self._loading = Workers(reactor, "loading", LOADING_THREADS)

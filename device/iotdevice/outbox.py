@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -57,6 +57,8 @@ class Outbox:
         """This start of the agent; readings bear it with a sequence number."""
         self.lost = start.lost
         """How many readings were ever thrown away unsent."""
+        self.losing: Callable[[], None] = lambda: None
+        """Called when they have become more: the server shall know."""
         self._spool = spool
         self._disk = disk
         self._clock = clock
@@ -85,8 +87,10 @@ class Outbox:
 
     def lose(self, count: int) -> None:
         """``count`` readings had to be thrown away."""
-        self._unwritten_lost += count
-        self.lost += count
+        if count:
+            self._unwritten_lost += count
+            self.lost += count
+            self.losing()
 
     def connected(self, channel: Channel) -> None:
         """See ``Speaker``."""
@@ -196,7 +200,9 @@ class Outbox:
             self._saving = False
         if self._tail.saved == saved:
             self._tail.saved_to(rows[-1].key if rows else saved, done, self._window.sent, kept.trimmed)
-        self.lost = kept.lost + self._unwritten_lost
+        before, self.lost = self.lost, kept.lost + self._unwritten_lost
+        if self.lost > before:
+            self.losing()
         self._trouble.worked()
         if self._tail.unsaved():
             self._save()

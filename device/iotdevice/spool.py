@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from iotdevice import spool_sql as sql
+from iotdevice.clock import PLAUSIBLE
 from iotdevice.config import SpoolSettings
 from iotdevice.files import sync_directory
 from iotdevice.window import START, Key, Row
@@ -100,6 +101,7 @@ class Spool:
             self._facts["boot"] = boot + SPARE_BOOTS - 1
             db.executemany(sql.SET_FACT, self._facts.items())
             db.execute(sql.DROP_UNUSED_BOOTS)
+            self._place_unset(db)
             last = db.execute(sql.LAST).fetchone()
             if self._path is not None:
                 sync_directory(self._path.parent)
@@ -138,7 +140,8 @@ class Spool:
         ``offset``."""
         with self._transaction() as db:
             db.execute(sql.MEND, (offset, self._machine))
-        self._offset = offset
+            self._offset = offset
+            self._place_unset(db)
 
     def commands(self) -> dict[int, bytes | None]:
         """The numbers of the last commands, oldest first, each with its answer, None where it has none."""
@@ -166,6 +169,16 @@ class Spool:
         db, self._db = self._db, None
         if db is not None:
             db.close()
+
+    def _place_unset(self, db: sqlite3.Connection) -> None:
+        """What was taken in earlier starts of the machine, while its clock was never set, was taken before the next
+        start at the latest: there it is put, as long before as the steady clock says."""
+        began, found = self._offset, {self._machine: self._offset}
+        for number, machine, offset, last in db.execute(sql.BOOTS).fetchall():
+            if offset + last < PLAUSIBLE:
+                offset = found.setdefault(machine, began - last)
+                db.execute(sql.SET_OFFSET, (offset, number))
+            began = min(began, offset)
 
     def _trim(self, db: sqlite3.Connection, protected: Key, oldest: float) -> tuple[Key, int]:
         """Throw the oldest readings away where there are too many: the last of them, and how many they were."""

@@ -34,6 +34,11 @@ ADD_LOST = "INSERT INTO fact VALUES ('lost', ?) ON CONFLICT (name) DO UPDATE SET
 
 ADD_BOOT = "INSERT OR IGNORE INTO boot VALUES (?, ?, ?)"
 MEND = "UPDATE boot SET offset = ? WHERE machine = ?"
+SET_OFFSET = "UPDATE boot SET offset = ? WHERE number = ?"
+BOOTS = """
+SELECT number, machine, offset, (SELECT at FROM reading WHERE boot = number ORDER BY sequence DESC LIMIT 1)
+FROM boot WHERE EXISTS (SELECT 1 FROM reading WHERE boot = number) ORDER BY number DESC
+"""
 DROP_UNUSED_BOOTS = "DELETE FROM boot WHERE NOT EXISTS (SELECT 1 FROM reading WHERE reading.boot = boot.number)"
 
 ADD = "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?)"

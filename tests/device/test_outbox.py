@@ -304,8 +304,12 @@ class OutboxTests(Case):
         self.assertIn("The spool works again", second)
 
     def test_lost(self) -> None:
-        """What had to be thrown away is counted, and the count outlives the agent."""
+        """What had to be thrown away is counted, whoever has to tell the server is told, and the count outlives the
+        agent."""
+        told: list[int] = []
+        self.outbox.losing = lambda: told.append(self.outbox.lost)
         self.outbox.lose(5)
+        self.assertEqual(told, [5])
         self.device.add()
         self.device.wait(1)
         self.device.settle()

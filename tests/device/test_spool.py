@@ -147,6 +147,34 @@ class SpoolTests(Case):
         spool.mend(NOW + 950)
         self.assertEqual(spool.read(START, 1)[0].at + NOW + 950, NOW + 10)
 
+    def test_boots_without_a_clock(self) -> None:
+        """Boots in which the clock was never set are put right before the next start, in their order, as soon as that
+        one knows the time."""
+        spool = self.spool()
+        first = spool.start("first start", 0.0, 0.0).boot
+        spool.save(self.rows(first, 1, 1, at=100.0) + self.rows(first, 2, 1, at=160.0), START, START, 0, 0.0)
+        second = self.spool().start("first start", 200.0, 0.0).boot
+        spool.save(self.rows(second, 1, 1, at=220.0), START, START, 0, 0.0)
+        spool.close()
+        spool = self.spool()
+        third = spool.start("second start", 50.0, 0.0).boot
+        spool.save(self.rows(third, 1, 1, at=70.0), START, START, 0, 0.0)
+        spool.close()
+        spool = self.spool()
+        present = spool.start(MACHINE, 10.0, 0.0).boot
+        spool.save(self.rows(present, 1, 1, at=12.0), START, START, 0, 0.0)
+        for _ in range(2):
+            self.assertEqual([row.at for row in spool.read(START, 10)], [-190.0, -130.0, -70.0, 0.0, 12.0])
+            spool.mend(NOW)
+        kept = spool.save([], START, START, 0, NOW - 86400)
+        self.assertEqual(kept.lost, 0)
+        spool.close()
+        again = self.spool()
+        again.start("yet another start", NOW + 500, NOW + 490)
+        self.assertEqual(
+            [row.at + NOW + 490 for row in again.read(START, 10)], [NOW - 190, NOW - 130, NOW - 70, NOW, NOW + 12]
+        )
+
     def test_damaged(self) -> None:
         """A damaged file is set aside with a line in the log, and the agent starts with a new one."""
         self.path.write_bytes(b"this was a database" * 1000)
