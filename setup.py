@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 FOLDERS = {
     "iotcenter": "iotcenter",
     "iotcenter.assets": "web",
+    "iotcenter.backup": "iotcenter/backup",
     "iotcenter.center": "iotcenter/center",
     "iotcenter.cli": "iotcenter/cli",
     "iotcenter.gateway": "iotcenter/gateway",

@@ -67,14 +67,27 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_days: KeptDays = 0
 
 
+class BackupSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[backup]``: every how many hours one is made by itself (0: never), in which directory, how many are
+    kept, and the file whose first line is their passphrase."""
+
+    every: Annotated[float, Meta(ge=0, le=366 * 24)] = 0.0
+    directory: str = ""
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 7
+    passphrase_file: str = ""
+
+
 class Config(Struct, frozen=True):
-    """Everything that can be set, checked. ``transports`` holds each transport's own struct under its name."""
+    """Everything that can be set, checked. ``transports`` holds each transport's own struct under its name; ``file`` is
+    where the settings come from."""
 
     web: WebSettings
     ssh: SshSettings
     log: LogSettings
     storage: StorageSettings
     transports: dict[str, Struct]
+    backup: BackupSettings = BackupSettings()
+    file: Path | None = None
 
 
 _PARTS: dict[str, type[Struct]] = {
@@ -82,6 +95,7 @@ _PARTS: dict[str, type[Struct]] = {
     "ssh": SshSettings,
     "log": LogSettings,
     "storage": StorageSettings,
+    "backup": BackupSettings,
 }
 
 
@@ -100,11 +114,12 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
         table, key = {"web": ("web", "http"), "https": ("web", "https")}.get(flag, (flag, "listen"))
         tables[table] = {**_table(tables, table, file), key: value}
     settings = {name: _convert(_table(tables, name, file), kind, name) for name, kind in kinds.items()}
-    web, ssh, log, storage = (settings.pop(name) for name in _PARTS)
+    web, ssh, log, storage, backup = (settings.pop(name) for name in _PARTS)
     assert isinstance(web, WebSettings)
     assert isinstance(ssh, SshSettings)
     assert isinstance(log, LogSettings)
     assert isinstance(storage, StorageSettings)
+    assert isinstance(backup, BackupSettings)
     _check_listeners(web, ssh, settings)
     for name in web.names:
         if not is_host(name):
@@ -113,7 +128,9 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
             )
     if bool(web.certificate) != bool(web.key):
         raise ConfigError("web.certificate and web.key go together: set both, or neither")
-    return Config(web, ssh, log, storage, settings)
+    if backup.every and not backup.directory:
+        raise ConfigError("backup.directory is missing: backup.every needs to know where to put them")
+    return Config(web, ssh, log, storage, settings, backup, file.absolute() if file is not None else None)
 
 
 def _read(file: Path) -> dict[str, Any]:

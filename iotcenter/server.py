@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from iotcenter.backup.schedule import Schedule
 from iotcenter.banner import Opened
 from iotcenter.center.center import Center
 from iotcenter.center.tunnels import Limits
@@ -78,6 +79,7 @@ class Server:
         self._users.changed = self._ssh_keys.changed
         self._gateway = self._make_gateway()
         self._transports = self._make_transports(transports)
+        self._schedule = Schedule(reactor, self._clock, directory, config.backup, config.file)
         self._parts = self._make_parts()
         self._handlers = all_handlers(self._parts)
 
@@ -105,11 +107,13 @@ class Server:
                 listener.take()
             else:
                 listener.startService()
+        self._schedule.startService()
         return await self._opened()
 
     async def close(self) -> None:
         """Close the ports, end every connection, finish what is to be written, and let go of the data directory."""
         self._parts.streams.stop()
+        await self._schedule.stopService()
         for listener in reversed(self._listeners):
             await maybeDeferred(listener.stopService)
         self._center.stop()
@@ -157,6 +161,8 @@ class Server:
             streams=Streams(self._reactor, self._center.subscribers, self._center.devices, assets.build),
             ports=Ports(),
             names=self._config.web.names,
+            configuration=str(self._config.file or ""),
+            backup_state=lambda: self._schedule.state,
         )
 
     def _open_ports(self) -> None:

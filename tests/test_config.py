@@ -41,7 +41,7 @@ class ConfigTests(SynchronousTestCase):
 
     def test_unknown_keys_are_named(self) -> None:
         """With those that there are."""
-        self.assertIn("unknown key gps; allowed: log, ssh, storage, tls, web", self.complaint("[gps]"))
+        self.assertIn("unknown key gps; allowed: backup, log, ssh, storage, tls, web", self.complaint("[gps]"))
         self.assertEqual(
             self.complaint("[tls]\nheartbeet = 3"), "unknown key tls.heartbeet; allowed: listen, heartbeat"
         )
@@ -71,6 +71,10 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(self.load(f"[web]\nnames = {good}").web.names, tuple(good))
         for name in ("", "a b", "a;reboot", "https://a", "a/b", "-a", "*.example.org", "a\n", "x" * 300):
             self.assertIn(f"web.names: {name!r} is neither", self.complaint(f"[web]\nnames = [{json.dumps(name)}]"))
+
+    def test_backups_need_a_directory(self) -> None:
+        """Where they are made by themselves, it must be said where to put them."""
+        self.assertIn("backup.directory is missing", self.complaint("[backup]\nevery = 24"))
 
     def test_no_toml(self) -> None:
         """A file that cannot be read, or is no TOML."""

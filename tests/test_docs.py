@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.cli.parser import make_parser
@@ -38,8 +39,8 @@ class ConfigurationTests(SynchronousTestCase):
         file.write_text(shown)
         kinds = {name: transport.settings for name, transport in find_transports().items()}
         config = load_config(file, {}, kinds)
-        self.assertEqual(config, load_config(None, {}, kinds))
-        for settings in (config.web, config.ssh, config.log, *config.transports.values()):
+        self.assertEqual(replace(config, file=None), load_config(None, {}, kinds))
+        for settings in (config.web, config.ssh, config.log, config.backup, *config.transports.values()):
             for key in settings.__struct_fields__:
                 self.assertRegex(shown, rf"(?m)^{key} = ")
         file.write_text(own_certificate)

@@ -29,6 +29,7 @@ ROOMS = (
     (2, {"iotcenter.storage"}),
     (3, {"iotcenter.identity"}),
     (4, {"iotcenter.center"}),
+    (5, {"iotcenter.backup"}),
     (5, {"iotcenter.web"}),
     (5, {"iotcenter.transports"}),
     (5, {"iotcenter.gateway"}),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import getpass
 import sys
+from argparse import Namespace
+from pathlib import Path
 
 from iotcenter.cli.errors import CommandError
 
 MAX_PASSWORD = 1024
 """Characters of the longest password that the server takes."""
+
+SHORTEST_PASSPHRASE = 8
+"""Characters of the shortest passphrase for a backup: whoever has the file may try as many as they like."""
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -32,3 +37,33 @@ def password(from_stdin: bool) -> str:
     if getpass.getpass("Again: ") != typed:
         raise CommandError("the two passwords differ")
     return typed
+
+
+def passphrase(given: Namespace, twice: bool) -> str:
+    """The passphrase of a backup: the first line of the file that was named, or of standard input, or typed.
+
+    It is never on the command line, which everybody on the machine can see. Raises ``CommandError``.
+    """
+    if given.passphrase_file is not None:
+        secret = _first_line(given.passphrase_file)
+    elif given.passphrase_stdin:
+        secret = sys.stdin.readline(MAX_PASSWORD + 2).removesuffix("\n")
+    elif not sys.stdin.isatty():
+        raise CommandError("there is no terminal to ask for the passphrase on: give it with --passphrase-file")
+    else:
+        secret = getpass.getpass("Passphrase: ")
+        if twice and getpass.getpass("Again: ") != secret:
+            raise CommandError("the two passphrases differ")
+    if twice and len(secret) < SHORTEST_PASSPHRASE:
+        raise CommandError(f"a passphrase has {SHORTEST_PASSPHRASE} characters at least")
+    return secret
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(MAX_PASSWORD + 2).removesuffix("\n")
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{path} holds no text") from None

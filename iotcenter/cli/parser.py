@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import devices, keys, server, talking, users
+from iotcenter.cli import backups, devices, keys, server, talking, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -57,6 +57,7 @@ def make_parser() -> ArgumentParser:
     _add_talking(group)
     _add_users(group.group("user", "people who may sign in"))
     _add_keys(group.group("key", "the SSH keys by which users reach devices"))
+    _add_backups(group)
     _add_tokens(group.group("token", "what other programs come in with"))
     return top
 
@@ -147,6 +148,18 @@ def _add_tokens(group: _Group) -> None:
     create.add_argument("--role", choices=ROLES, default="viewer", help="what it may do (default: viewer)")
     _can_expire(create, "how long it works (default: until it is removed)")
     _can_confirm(group.command("remove", server.remove_token, "name"))
+
+
+def _add_backups(group: _Group) -> None:
+    backup, restore = group.command("backup", backups.backup), group.command("restore", backups.restore)
+    backup.add_argument("file", type=Path, metavar="FILE", help="where to put it; a former one is replaced")
+    backup.add_argument("--encrypt", action="store_true", help="ask for a passphrase")
+    backup.add_argument("--config", type=Path, metavar="FILE", help="the server's configuration (default: as it runs)")
+    restore.add_argument("file", type=Path, metavar="FILE", help="the backup")
+    restore.add_argument("--replace", action="store_true", help="put aside what is in the data directory")
+    for parser in (backup, restore):
+        parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line is the passphrase")
+        parser.add_argument("--passphrase-stdin", action="store_true", help="read it from standard input")
 
 
 def _can_expire(parser: ArgumentParser, about: str) -> None:

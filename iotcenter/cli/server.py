@@ -24,6 +24,7 @@ def status(api: Api, given: Namespace) -> Answer:
             ("Transports", ", ".join(f"{name} {port}" for name, port in found["transports"].items())),
             ("Storage", " ".join((found["storage"], *found["notices"]))),
             ("Disk", disk(found["disk"])),
+            ("Backup", found["backup"]),
             ("Address", found["address"]),
             ("Certificate", found["fingerprint"]),
         )

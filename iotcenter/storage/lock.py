@@ -10,9 +10,16 @@ from iotcenter.storage.errors import NotWritable, StorageError
 
 FILE = "lock"
 
+UNFINISHED = "restoring"
+"""The folder in a data directory that is there while a backup is restored into it."""
+
 
 class Locked(StorageError):
     """Another IotCenter uses this data directory."""
+
+
+class Unfinished(StorageError):
+    """Restoring a backup into this data directory was not finished."""
 
 
 class DataLock:
@@ -22,10 +29,11 @@ class DataLock:
         self._descriptor = descriptor
 
     @classmethod
-    def acquire(cls, directory: Path) -> DataLock:
+    def acquire(cls, directory: Path, unfinished: bool = False) -> DataLock:
         """Take hold of ``directory``, made where it is missing, for its owner alone.
 
-        Raises ``Locked``, which names the process that holds it, and ``NotWritable``.
+        Raises ``Locked``, which names the process that holds it, ``NotWritable``, and ``Unfinished`` unless the caller
+        can make good for that.
         """
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,6 +48,9 @@ class DataLock:
             raise Locked(f"Process {holder} uses the data directory {directory}: stop it first.") from error
         lock = cls(descriptor)
         lock.sign()
+        if (directory / UNFINISHED).exists() and not unfinished:
+            lock.release()
+            raise Unfinished(f"Restoring a backup into {directory} was not finished: do that again first.")
         return lock
 
     def sign(self) -> None:

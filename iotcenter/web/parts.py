@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class Ports:
 @dataclass(frozen=True)
 class Parts:
     """Everything that a handler may need. ``reactor`` is Twisted's, or a test's; ``names`` are those of [web] in
-    the configuration."""
+    the configuration, ``configuration`` is its file. ``backup_state`` says how the backups by themselves fare."""
 
     reactor: Any
     clock: Clock
@@ -63,6 +64,8 @@ class Parts:
     streams: Streams
     ports: Ports
     names: tuple[str, ...] = ()
+    configuration: str = ""
+    backup_state: Callable[[], str] = lambda: "off"
 
     @property
     def build(self) -> str:

@@ -19,6 +19,8 @@ STATUS = {
     "offline": 1,
     "storage": "ok",
     "transports": {"tls": 9998},
+    "configuration": "",
+    "backup": "ok",
     "disk": {"used": 3_100_000_000, "free": 21_400_000, "days": 214, "forecast": "full in 214 days"},
     "notices": [],
     "address": "https://192.168.1.20:8443",

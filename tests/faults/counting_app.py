@@ -85,6 +85,12 @@ async def counting() -> None:
 
 
 @app.command()
+async def say(word: str) -> str:
+    """Answer with a word."""
+    return word
+
+
+@app.command()
 async def stop() -> int:
     """Make no more numbers; the answer is the last."""
     return producer.stop()

@@ -205,7 +205,8 @@ class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
 class Status(Noun, frozen=True, omit_defaults=False):
     """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``notices`` are what its operator
     should see to; ``disk`` is the room for readings in bytes, with a forecast in words; ``transports`` has the port of
-    each way for devices to come in; ``fingerprint`` is of the web's certificate."""
+    each way for devices to come in; ``fingerprint`` is of the web's certificate, ``configuration`` the file that it was
+    started with. ``backup`` is ``ok``, ``off``, or says why none could be made by itself."""
 
     version: str
     uptime: float
@@ -220,6 +221,8 @@ class Status(Noun, frozen=True, omit_defaults=False):
     notices: tuple[str, ...]
     address: str
     fingerprint: str
+    configuration: str
+    backup: str
 
 
 class ErrorDetail(Struct, frozen=True, omit_defaults=True):

@@ -43,6 +43,8 @@ class StatusHandlers:
             notices=parts.store.notices,
             address=self._addresses.web(),
             fingerprint=parts.web_certificate.fingerprint(),
+            configuration=parts.configuration,
+            backup=parts.backup_state(),
         )
 
     @api("/setup-link", role=Role.ADMIN, method="POST")
