@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import Struct
 from twisted.web.server import Request
 
 from iotcenter.model import DEVICE_NAME, IDENTIFIER, SERIES_NAME
@@ -33,9 +34,14 @@ T = TypeVar("T")
 
 
 def read_query(request: Request, kind: type[T]) -> T:
-    """The query of the request as a ``kind``. Raises ``HTTPProblem`` where it does not fit."""
-    query = request.uri.partition(b"?")[2]
-    return _convert(_pairs(query), kind)
+    """The query of the request as a ``kind``, in whose tuples a field may come several times. Raises ``HTTPProblem``
+    where it does not fit."""
+    pairs = _pairs(request.uri.partition(b"?")[2])
+    fields: dict[str, str | list[str]] = dict(pairs)
+    for field in msgspec.structs.fields(cast(type[Struct], kind)):
+        if isinstance(field.default, tuple):
+            fields[field.encode_name] = [value for name, value in pairs if name == field.encode_name]
+    return _convert(fields, kind)
 
 
 def read_form(request: Request) -> dict[str, str]:
@@ -47,7 +53,7 @@ def read_form(request: Request) -> dict[str, str]:
     if not body:
         return {}
     _demand_type(request, "application/x-www-form-urlencoded")
-    return _pairs(body)
+    return dict(_pairs(body))
 
 
 def read_json(request: Request, kind: type[T]) -> T:
@@ -77,14 +83,14 @@ def _demand_type(request: Request, wanted: str) -> None:
         raise HTTPProblem(415, "bad_type", f"the body must be {wanted}")
 
 
-def _pairs(text: bytes) -> dict[str, str]:
+def _pairs(text: bytes) -> list[tuple[str, str]]:
     try:
-        return dict(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+        return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise HTTPProblem(400, "bad_form", "the fields of the request are not in UTF-8, or too many") from None
 
 
-def _convert(fields: Mapping[str, str], kind: type[T]) -> T:
+def _convert(fields: Mapping[str, object], kind: type[T]) -> T:
     try:
         return msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError as error:

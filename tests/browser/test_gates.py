@@ -24,6 +24,9 @@ PAGES = (
     "/devices/shed",
     "/devices/kitchen-pi/commands/everything",
     "/add-device?first=yes",
+    "/charts",
+    "/charts?s=kitchen-pi.cpu_temperature&s=attic.humidity&device=kitchen-pi",
+    "/charts?s=attic.humidity&from=yesterday",
     "/more",
     "/about",
 )

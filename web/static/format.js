@@ -84,6 +84,16 @@ export function short(time, now, zone) {
   return `${at.day} ${MONTHS[at.month - 1]}${at.year === today.year ? "" : ` ${at.year}`}, ${at.clock}`;
 }
 
+/** What stands at a line of a chart's time axis whose lines are `step` seconds apart: 14:30, at midnight 22 Nov. */
+export function axisTime(time, step, zone) {
+  const at = parts(time, zone);
+  const day = `${at.day} ${MONTHS[at.month - 1]}`;
+  if (step >= 28 * 86400) return `${MONTHS[at.month - 1]} ${at.year}`;
+  if (step >= 86400) return day;
+  if (at.clock === "00:00:00") return day;
+  return step < 60 ? at.clock : at.clock.slice(0, 5);
+}
+
 const calendars = new Map();
 
 function parts(time, zone) {

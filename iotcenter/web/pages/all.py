@@ -7,6 +7,7 @@ from collections.abc import Callable
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.pages.about import AboutPages
 from iotcenter.web.pages.add_device import AddDevicePages
+from iotcenter.web.pages.charts import ChartPages
 from iotcenter.web.pages.commands import CommandPages
 from iotcenter.web.pages.dashboard import DashboardPages
 from iotcenter.web.pages.device import DevicePages
@@ -29,6 +30,7 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         DevicesPages(parts, renderer),
         DevicePages(parts, renderer),
         CommandPages(parts, renderer),
+        ChartPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),
     )

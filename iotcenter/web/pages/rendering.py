@@ -10,17 +10,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from iotcenter import __version__
-from iotcenter.model import Command, CommandOffer, Device, Role, SeriesValue
+from iotcenter.model import Command, CommandOffer, Device, Role, SeriesValue, Value
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
 from iotcenter.web.pages.times import Moment
-from iotcenter.web.pages.units import Quantity, number, quantity
+from iotcenter.web.pages.units import Quantity, number, quantity, span
 from iotcenter.web.pages.views import is_stale, layout, offering, shape
 from iotcenter.web.principal import Principal
 
 PLACES = (
     ("dashboard", "/", "Dashboard", Role.VIEWER),
     ("devices", "/devices", "Devices", Role.VIEWER),
+    ("charts", "/charts", "Charts", Role.VIEWER),
     ("add", "/add-device", "Add device", Role.ADMIN),
     ("more", "/more", "More", Role.VIEWER),
 )
@@ -82,8 +83,16 @@ def compiled(build: str) -> Environment:
         build=build, version=__version__, places=PLACES, Role=Role, static=lambda name: f"/static/{build}/{name}"
     )
     environment.filters.update(
-        shown=shown, label=label, title=title, plain=plain, said=said, reason=reason, sentence=sentence, grouped=grouped
+        shown=shown,
+        label=label,
+        title=title,
+        plain=plain,
+        said=said,
+        reason=reason,
+        sentence=sentence,
+        grouped=grouped,
     )
+    environment.filters.update(amount=amount, lasting=span)
     environment.filters.update(shape=shape, layout=layout, offering=offering, clock=books.clock, account=books.account)
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)
@@ -95,6 +104,11 @@ def shown(series: SeriesValue) -> Quantity:
     if series.value is None:
         return Quantity("\N{EN DASH}")
     return quantity(series.value, series.unit, series.decimals)
+
+
+def amount(value: Value | None, series: SeriesValue) -> Quantity:
+    """Any value of a series as people write it; a dash for none."""
+    return Quantity("\N{EN DASH}") if value is None else quantity(value, series.unit, series.decimals)
 
 
 def label(offer: CommandOffer) -> str:
