@@ -35,6 +35,11 @@ class CannotOpen(Exception):
     """A port cannot be opened; the text says which and why."""
 
 
+BACKLOG = 4096
+"""Connections that the kernel keeps for us while we are busy with others; as a rule it allows no more. With Twisted's
+50, most devices that return at once would find nobody, and try again after pauses that double from a second."""
+
+
 def endpoint_string(text: str, interface: str = "") -> str:
     """The Twisted endpoint string for ``text``: PORT, HOST:PORT, or an endpoint string already.
 
@@ -50,7 +55,7 @@ def endpoint_string(text: str, interface: str = "") -> str:
         raise BadAddress(f"port {match['port']} is over 65535")
     host = (match["host"] or "").strip("[]") or interface or _everywhere()
     kind = "tcp6" if ":" in host else "tcp"
-    return f"{kind}:{match['port']}:interface={quoteStringArgument(host)}"
+    return f"{kind}:{match['port']}:interface={quoteStringArgument(host)}:backlog={BACKLOG}"
 
 
 def datagram_address(text: str, interface: str = "") -> tuple[str, int]:

@@ -20,16 +20,16 @@ class AddressTests(SynchronousTestCase):
     def test_forms(self) -> None:
         """PORT, HOST:PORT, and endpoint strings."""
         cases = {
-            "127.0.0.1:80": "tcp:80:interface=127.0.0.1",
-            "localhost:80": "tcp:80:interface=localhost",
-            "[::1]:80": r"tcp6:80:interface=\:\:1",
+            "127.0.0.1:80": "tcp:80:interface=127.0.0.1:backlog=4096",
+            "localhost:80": "tcp:80:interface=localhost:backlog=4096",
+            "[::1]:80": r"tcp6:80:interface=\:\:1:backlog=4096",
             " tcp:80 ": "tcp:80",
             "tcp:80:interface=192.0.2.1": "tcp:80:interface=192.0.2.1",
             "unix:/run/x.sock": "unix:/run/x.sock",
         }
         for text, expected in cases.items():
             self.assertEqual(endpoint_string(text), expected)
-        self.assertEqual(endpoint_string("80", "127.0.0.1"), "tcp:80:interface=127.0.0.1")
+        self.assertEqual(endpoint_string("80", "127.0.0.1"), "tcp:80:interface=127.0.0.1:backlog=4096")
 
     def test_mistakes(self) -> None:
         """Anything else is refused in words."""

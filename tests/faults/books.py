@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iotcenter.storage.store import FILE
+from iotcenter.model import FAR_FUTURE
+from iotcenter.storage.store import FILE, Store
 from iotdevice import spool
 from tests.faults.journal import SERIES, Key
 
@@ -64,6 +65,28 @@ def stored(directory: Path) -> dict[str, Stored]:
         readings[device].append(((boot, sequence), int(value)))
     counted = {device: (received, duplicates) for device, received, duplicates in accounts}
     return {device: Stored(readings[device], *counted.get(device, ())) for device in {*readings, *counted}}
+
+
+async def given(reactor: Any, directory: Path, devices: Sequence[str]) -> dict[str, list[int]]:
+    """The numbers that a server's storage gives of each of ``devices``, by its id, once no server runs there."""
+    store = Store(directory, reactor)
+    store.open()
+    try:
+        return {device: await numbers(store, device) for device in devices}
+    finally:
+        await store.close()
+
+
+async def numbers(store: Store, device: str) -> list[int]:
+    """The numbers that ``store`` gives of one device."""
+    found: list[int] = []
+    after = None
+    while True:
+        page = await store.readings.page(device, SERIES, 0.0, FAR_FUTURE, after)
+        found += [int(value) for _, value in page.readings]
+        after = page.after
+        if after is None:
+            return found
 
 
 def spooled(directory: Path) -> dict[Key, int]:

@@ -15,10 +15,10 @@ from random import Random
 from typing import Any
 
 from iotcenter.interfaces import Refused
-from iotcenter.storage.store import Store
+from tests.faults.books import numbers
 from tests.faults.desk import Desk
 from tests.faults.disk import Entry, Operation
-from tests.faults.storing import ACKNOWLEDGED, FAR, SERIES, report
+from tests.faults.storing import ACKNOWLEDGED, report
 
 SECTOR = 512
 """Bytes that a disk writes as one."""
@@ -155,21 +155,9 @@ async def judge_device(desk: Desk, device: str, acknowledged: set[int]) -> list[
     last = sorted(acknowledged)[-AGAIN:]
     if not await desk.attach(device).hand_in(report(last[0], len(last))):
         return [f"nothing is taken from {device}"]
-    found = Counter(await kept(desk.store, device))
+    found = Counter(await numbers(desk.store, device))
     lost = [f"{number} of {device} is lost" for number in acknowledged - found.keys()]
     return lost + [f"{number} of {device} is there twice" for number, count in found.items() if count > 1]
-
-
-async def kept(store: Store, device: str) -> list[int]:
-    """The numbers that the store gives of a device."""
-    numbers: list[int] = []
-    after = None
-    while True:
-        page = await store.readings.page(device, SERIES, 0.0, 2.0 * FAR, after)
-        numbers += [int(value) for _, value in page.readings]
-        after = page.after
-        if after is None:
-            return numbers
 
 
 def damage(directory: Path) -> list[str]:

@@ -23,11 +23,10 @@ from iotcenter.storage import connections
 from iotcenter.storage.errors import StorageError
 from iotcenter.wire.messages import Report
 from tests.faults.desk import Desk, DeskLink
+from tests.faults.journal import SERIES
 
 ACKNOWLEDGED = "acknowledged"
 """The file with a line for each acknowledgement: device, first number, count."""
-
-SERIES = "number"
 
 FAR = int(time.time()) // 86400 * 86400
 """When the first readings were taken; the number of a reading is its value, and how many seconds later it was."""

@@ -18,8 +18,8 @@ from iotcenter.storage.accounts import UserRow
 from iotcenter.storage.care import DAMAGED
 from iotcenter.storage.errors import DatabaseDamaged, DiskFull
 from iotcenter.storage.store import FILE, Store
+from tests.faults.books import numbers
 from tests.faults.desk import Desk
-from tests.faults.powercut import kept
 from tests.faults.storing import FAR, report
 
 DEVICES = 3
@@ -70,7 +70,7 @@ class DamageTestCase(TestCase):
         """What a server says of the directory, how many readings it has, and which users."""
         desk = await self.begun()
         try:
-            count = sum([len(await kept(desk.store, device)) for device in self.devices])
+            count = sum([len(await numbers(desk.store, device)) for device in self.devices])
             return desk.store.notices, count, [user.name for user in await desk.store.accounts.users()]
         finally:
             await desk.close()
@@ -154,7 +154,7 @@ class FlippedTests(DamageTestCase):
         with self.file.open("r+b") as file:
             file.seek(PAGE)
             file.write(b"\x77" * PAGE * (pages - 1))
-        reading = Deferred.fromCoroutine(kept(desk.store, self.devices[0]))
+        reading = Deferred.fromCoroutine(numbers(desk.store, self.devices[0]))
         await self.assertFailure(reading, DatabaseDamaged)
         self.assertIn(DAMAGED, desk.store.notices)
         self.flushLoggedErrors()

@@ -1,0 +1,57 @@
+"""The server dies while many devices report, again and again, and all of them come back."""
+
+from __future__ import annotations
+
+import os
+import random
+
+from twisted.internet.task import deferLater
+
+from tests.faults.crowd_case import CrowdTestCase
+
+ROUNDS = 20
+"""How often the server is killed."""
+
+SERVING_WITHIN = 3.0
+"""Seconds from the start of a server that was killed until it lets everybody in."""
+
+BACK_WITHIN = 15.0
+"""Seconds from there until the last of 2,000 devices is back."""
+
+
+class KilledTests(CrowdTestCase):
+    """200 devices, and a server that is killed every other second."""
+
+    size = 200
+    every = 0.25
+
+    async def test_killed(self) -> None:
+        """It serves again by itself each time; nothing is lost, and nothing doubled."""
+        seed = f"seed {int.from_bytes(os.urandom(4))}"
+        chance = random.Random(seed)
+        serving = []
+        for _ in range(ROUNDS):
+            await deferLater(self.reactor, chance.uniform(0.3, 2.0))
+            await self.server.kill()
+            serving.append(await self.server.start())
+        self.assertLess(max(serving), SERVING_WITHIN, serving)
+        await self.assert_nothing_lost()
+
+
+class ReturnTests(CrowdTestCase):
+    """2,000 devices, whose server is killed once."""
+
+    size = 2000
+    every = 5.0
+    words = ("patient",)
+
+    async def test_back(self) -> None:
+        """All are back soon, since they do not come all at once."""
+        await self.server.kill()
+        await self.crowd.until("links: 0\n")
+        self.crowd.output = ""
+        await self.server.start()
+        began = self.reactor.seconds()
+        await self.crowd.until(self.all_there)
+        self.assertLess(self.reactor.seconds() - began, BACK_WITHIN)
+        await self.assert_nothing_lost()
