@@ -123,6 +123,14 @@ class ClockState(StrEnum):
     NONE = "none"
 
 
+class Trend(StrEnum):
+    """Where a series went in the last hour, against its own noise."""
+
+    RISING = "rising"
+    FALLING = "falling"
+    STEADY = "steady"
+
+
 class CommandState(StrEnum):
     """Where a command is on its way; the last four are final."""
 
@@ -261,7 +269,7 @@ class SeriesValue(Noun, frozen=True, omit_defaults=False):
     decimals: int | None = None
     value: Value | None = None
     time: float | None = None
-    trend: str | None = None
+    trend: Trend | None = None
 
 
 class Account(Noun, frozen=True, omit_defaults=False):

@@ -8,6 +8,7 @@ from typing import Any
 from iotcenter.center.lost import Lost
 from iotcenter.center.presence import judge
 from iotcenter.center.timeline import Timeline
+from iotcenter.center.trend import TrendOf
 from iotcenter.model import (
     Account,
     AppState,
@@ -19,6 +20,7 @@ from iotcenter.model import (
     Series,
     SeriesValue,
     SshOffer,
+    Trend,
     Value,
 )
 
@@ -53,6 +55,7 @@ class KnownDevice:
         self.late = 0
         self.refused = 0
         self.lost = Lost()
+        self._trends: dict[str, TrendOf] = {}
         self._series: dict[str, Series] = {}
         self._every = 0.0
 
@@ -90,7 +93,17 @@ class KnownDevice:
         if known is not None and known[1] > reading.time:
             return False
         self.latest[reading.name] = (reading.value, reading.time)
+        if isinstance(reading.value, float):
+            trend = self._trends.get(reading.name)
+            if trend is None:
+                trend = self._trends[reading.name] = TrendOf()
+            trend.add(reading.value, reading.time)
         return True
+
+    def trend(self, name: str, now: float) -> Trend | None:
+        """Where the series of that name went in the last hour."""
+        trend = self._trends.get(name)
+        return None if trend is None else trend.at(now)
 
     def shift(self, jump: float) -> None:
         """The clock was set while the device is here: its times are as long ago as they were before."""
@@ -126,17 +139,17 @@ class KnownDevice:
             revoked=self.revoked,
             clock=self.timeline.clock,
             clock_offset=self.timeline.clock_off,
-            series=self._values(),
+            series=self._values(now),
             commands=self.commands,
             ssh=self.ssh,
             account=Account(self.received, self.duplicates, self.late, self.lost.total, self.refused),
         )
 
-    def _values(self) -> tuple[SeriesValue, ...]:
+    def _values(self, now: float) -> tuple[SeriesValue, ...]:
         names = [*self._series, *(name for name in sorted(self.latest) if name not in self._series)]
-        return tuple(self._value(name) for name in names)
+        return tuple(self._value(name, now) for name in names)
 
-    def _value(self, name: str) -> SeriesValue:
+    def _value(self, name: str, now: float) -> SeriesValue:
         offered = self._series.get(name) or Series(name=name)
         value, time = self.latest.get(name, (None, None))
         return SeriesValue(
@@ -147,6 +160,7 @@ class KnownDevice:
             decimals=offered.decimals,
             value=value,
             time=time,
+            trend=self.trend(name, now),
         )
 
 

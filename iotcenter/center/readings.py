@@ -56,7 +56,9 @@ class Readings:
         self._acks.setdefault(attachment, []).append(ack)
         for reading in outcome.new:
             if known.newest(reading):
-                self._subscribers.changed(LiveReading(known.name, reading.name, reading.value, reading.time))
+                trend = known.trend(reading.name, reading.time)
+                live = LiveReading(known.name, reading.name, reading.value, reading.time, trend)
+                self._subscribers.changed(live)
 
     def _turn_away(self, attachment: DeviceLink, report: Report | DamagedReport, reason: str) -> None:
         attachment.known.timeline.forget(report)

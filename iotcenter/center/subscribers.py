@@ -8,7 +8,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from iotcenter.interfaces import Clock
-from iotcenter.model import Command, Device, LogLevel, Noun, PresenceState, Value
+from iotcenter.model import Command, Device, LogLevel, Noun, PresenceState, Trend, Value
 
 READINGS_EVERY = 1.0
 """Seconds between two frames of readings: one message per value would cost browsers 15 times as much."""
@@ -21,7 +21,7 @@ class LiveReading(Noun, frozen=True, omit_defaults=False):
     series: str
     value: Value
     time: float
-    trend: str | None = None
+    trend: Trend | None = None
 
 
 class StoredLine(Noun, frozen=True, omit_defaults=False):
