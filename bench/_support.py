@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -44,3 +45,21 @@ def cpu_seconds(pid: int) -> float:
     """How much processor time a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """The value below which so many percent of ``ordered`` values lie; 0 where there are none."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
+
+
+def load() -> str:
+    """What else the machine has to do: how many processes want to run, over the last 1 and 5 minutes."""
+    one, five, _ = os.getloadavg()
+    return f"{one:.1f}, {five:.1f} on {os.cpu_count()} cores"
+
+
+def more_files() -> int:
+    """Let this process have as many open files as it may, which is the answer: each connection is one."""
+    _, most = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (most, most))
+    return most

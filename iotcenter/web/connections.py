@@ -7,9 +7,9 @@ from typing import Protocol
 
 from iotcenter.web.peers import LOOPBACK
 
-MAX_CONNECTIONS = 512
-"""The most connections of one door: far over what a small team opens, and under what a process may have open by default
-(1,024)."""
+MAX_CONNECTIONS = 1024
+"""The most connections of one door: far over what a small team opens, and room for other requests beside the most event
+streams that there may be."""
 
 MAX_PER_SOURCE = 128
 """The most connections of one source: a browser opens six, and an office behind one router some dozens."""

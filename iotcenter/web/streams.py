@@ -21,8 +21,8 @@ from iotcenter.web.headers import peer
 from iotcenter.web.peers import LOOPBACK, source_of
 from iotcenter.web.principal import Principal, Via
 
-MAX_STREAMS = 200
-"""The most streams that are open at once: a small team has tens, and each is a connection."""
+MAX_STREAMS = 600
+"""The most streams that are open at once: a small team has tens. Those of readers that read nothing take some 50 MB."""
 
 MAX_PER_PRINCIPAL = 20
 """The most streams of one session or token: a window without SharedWorker has one for each tab."""
