@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,6 +54,15 @@ class Attachment(Protocol):
     def detached(self, reason: str) -> None:
         """The link is gone. Nothing may be received after this."""
 
+    def listening(self) -> None:
+        """A device that sleeps between its messages listens now: what waits for it may be sent."""
+
+    def undelivered(self, commands: Collection[int]) -> None:
+        """The device was not listening: the commands with these numbers wait until it does."""
+
+    def takes_any_command(self) -> None:
+        """The device cannot say which commands it offers: it is given whatever it is sent."""
+
 
 class Center(Protocol):
     """Where devices' messages go."""
@@ -61,7 +70,8 @@ class Center(Protocol):
     def attach(self, device: DeviceId, link: Link, hello: Any) -> Attachment:
         """Make ``link`` the way to ``device`` after its ``Hello``; an older link of the same device is closed.
 
-        The center answers with ``Welcome`` over the link. Raises ``Refused`` for a device that it does not know.
+        ``hello`` is None where the device has not said anew what it offers. The center answers with ``Welcome`` over
+        the link. Raises ``Refused`` for a device that it does not know.
         """
 
     def meet(self, device: DeviceId, id: bytes, far: Any) -> Callable[[], Any]:
@@ -70,6 +80,9 @@ class Center(Protocol):
         Returns what joins the two and gives ``far`` its ``Half`` of the joint (see ``iotcenter.wire.joint``), to be
         called once ``far`` can be written to. Raises ``Refused`` where nobody waits for that.
         """
+
+    def note(self, device: DeviceId, text: str) -> None:
+        """Write a warning into the device's log, for its owner."""
 
 
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
@@ -97,6 +110,9 @@ class Authority(Protocol):
 class Accounts(Protocol):
     """What devices prove themselves with."""
 
+    udp: Any
+    """The keys for UDP: ``iotcenter.identity.udp_keys.UdpKeys``."""
+
     def check(self, device: DeviceId, key: bytes) -> None:
         """Look ``device`` up in the allow-list. ``key`` is the SHA-256 of its public key (SubjectPublicKeyInfo, DER).
 
@@ -113,6 +129,9 @@ class Accounts(Protocol):
     def renew(self, device: DeviceId, request: bytes) -> Awaitable[bytes]:
         """A new certificate (DER) for the key on record, which the request (CSR, DER) must be for. Raises
         ``Refused``."""
+
+    def take_in(self, device: DeviceId, key: bytes) -> Awaitable[None]:
+        """Know a device of an old installation from now on, by its key. Raises ``Refused``."""
 
     def admit(self, name: str, transport: str) -> Awaitable[DeviceId]:
         """The device ``name``, for a transport that knows by itself who may come in; made where there is none.

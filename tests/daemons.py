@@ -54,9 +54,9 @@ class ServerProcess:
         self.directory = directory
         self.host = host
         self._environment = environment
-        self.tls, self.http, self.https, self.ssh = (free_port() for _ in range(4))
+        self.tls, self.udp, self.http, self.https, self.ssh = (free_port() for _ in range(5))
         self._reactor = reactor
-        ports = [f"--tls={host}:{self.tls}", f"--ssh={host}:{self.ssh}"]
+        ports = [f"--tls={host}:{self.tls}", f"--udp={host}:{self.udp}", f"--ssh={host}:{self.ssh}"]
         ports += [f"--https=127.0.0.1:{self.https}", f"--web=127.0.0.1:{self.http}"]
         self._words = [*within, *TWISTD, "iotcenter", f"--data={directory}", *ports, *flags]
         self._program: Program | None = None

@@ -41,7 +41,17 @@ class FirstRunTests(SynchronousTestCase):
     def start(self) -> subprocess.Popen[str]:
         """Type the command."""
         server = subprocess.Popen(
-            [self.tree / "script/server", "--web", self.page, "--https", "127.0.0.1:0", "--tls", "127.0.0.1:0"],
+            [
+                self.tree / "script/server",
+                "--web",
+                self.page,
+                "--https",
+                "127.0.0.1:0",
+                "--tls",
+                "127.0.0.1:0",
+                "--udp",
+                "127.0.0.1:0",
+            ],
             env={**outside_the_checkout(), **OFFLINE},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

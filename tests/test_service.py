@@ -21,7 +21,7 @@ from iotcenter.service import MAX_FILES
 from tests.daemons import TWISTD, ServerProcess, ask
 from tests.processes import Program, free_port
 
-ALL_OFF = ("--tls=off", "--ssh=off", "--https=off", "--web=off")
+ALL_OFF = ("--tls=off", "--udp=off", "--ssh=off", "--https=off", "--web=off")
 
 LONGEST_SOCKET = 107
 """Bytes that the path of a Unix socket may have."""

@@ -15,7 +15,7 @@ from iotcenter.center.subscribers import Subscribers
 from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
 from iotcenter.interfaces import Clock, Link
-from iotcenter.model import DeviceId
+from iotcenter.model import DeviceId, LogLevel, LogLine
 from iotcenter.storage.store import Store
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.joint import Half, Side
@@ -42,6 +42,8 @@ class Center:
         self.devices.leaving = self.commands.removed
         self.links.joined = self.commands.joined
         self.links.parted = self._parted
+        self.links.listening = self.commands.listening
+        self.links.undelivered = self.commands.undelivered
         self.links.handlers = {
             Report: self.readings.report,
             DamagedReport: self.readings.report,
@@ -68,13 +70,19 @@ class Center:
         self.commands.stop()
         self.subscribers.stop()
 
-    def attach(self, device: DeviceId, link: Link, hello: Hello) -> DeviceLink:
+    def attach(self, device: DeviceId, link: Link, hello: Hello | None) -> DeviceLink:
         """Make ``link`` the way to ``device``; see ``iotcenter.interfaces.Center``."""
         return self.links.attach(device, link, hello)
 
     def meet(self, device: DeviceId, id: bytes, far: Side) -> Callable[[], Half]:
         """``device`` dialled back for a tunnel; see ``iotcenter.interfaces.Center``."""
         return self.tunnels.meet(device, id, far)
+
+    def note(self, device: DeviceId, text: str) -> None:
+        """See ``iotcenter.interfaces.Center``."""
+        known = self.devices.find(device)
+        if known is not None:
+            self.logs.keep(known, (LogLine(0.0, LogLevel.WARNING, text),))
 
     def _parted(self, link: DeviceLink) -> None:
         self.commands.parted(link)

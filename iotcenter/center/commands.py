@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -80,10 +80,7 @@ class Commands:
         command goes its way though the caller is cancelled.
         """
         known = self._devices.named(device)
-        offer = known.command(name)
-        if offer is None:
-            raise UnknownCommand(f"{device} offers no command {name}")
-        checked = check_arguments(offer, args)
+        offer, checked = _offered(known, name, args)
         if not known.linked:
             _check_may_wait(known, offer, lifetime)
         if len(self._pending.of(known)) + self._being_recorded[known.id] >= MAX_PENDING:
@@ -122,6 +119,16 @@ class Commands:
         """A device went: what it did not say it received returns to the queue."""
         for pending in self._pending.of(attachment.known):
             if pending.command.state is CommandState.SENT:
+                self._pending.return_to_queue(pending)
+
+    def listening(self, attachment: DeviceLink) -> None:
+        """A device that sleeps listens for a moment: it gets what waits for it."""
+        self._pending.feed(attachment.known)
+
+    def undelivered(self, attachment: DeviceLink, commands: Collection[int]) -> None:
+        """A device did not listen: these return to the queue."""
+        for pending in self._pending.of(attachment.known):
+            if pending.command.id in commands and pending.command.state is CommandState.SENT:
                 self._pending.return_to_queue(pending)
 
     def removed(self, known: KnownDevice) -> None:
@@ -225,3 +232,14 @@ def _deeper_than(depth: int, value: Any) -> bool:
 def _without_secrets(offer: CommandOffer, args: Mapping[str, Any]) -> dict[str, Any]:
     secret = {argument.name for argument in offer.arguments if argument.type is ArgumentType.SECRET}
     return {name: HIDDEN if name in secret else value for name, value in args.items()}
+
+
+def _offered(known: KnownDevice, name: str, args: Mapping[str, Any]) -> tuple[CommandOffer, dict[str, Any]]:
+    """The command as the device offers it, and the arguments to call it with. Raises ``UnknownCommand`` and
+    ``ArgumentsError``."""
+    offer = known.command(name)
+    if offer is not None:
+        return offer, check_arguments(offer, args)
+    if known.linked and known.attachment.takes_any:
+        return CommandOffer(name), dict(args)
+    raise UnknownCommand(f"{known.name} offers no command {name}")

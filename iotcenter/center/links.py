@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -42,6 +42,8 @@ class DeviceLink:
     def __init__(self, known: KnownDevice, link: Link, links: Links) -> None:
         self.known = known
         self.link = link
+        self.takes_any = False
+        """Whether commands that the device did not offer are sent to it."""
         self._links = links
 
     @property
@@ -62,12 +64,26 @@ class DeviceLink:
         if self.current:
             self._links.detach(self, reason)
 
+    def listening(self) -> None:
+        """See ``iotcenter.interfaces.Attachment``."""
+        if self.current:
+            self._links.listening(self)
+
+    def undelivered(self, commands: Collection[int]) -> None:
+        """See ``iotcenter.interfaces.Attachment``."""
+        if self.current:
+            self._links.undelivered(self, commands)
+
+    def takes_any_command(self) -> None:
+        """See ``iotcenter.interfaces.Attachment``."""
+        self.takes_any = True
+
 
 class Links:
     """Joins devices' links to what the rest of the center does with their messages.
 
     ``handlers`` says which part takes which type of message; ``joined`` and ``parted`` are told of each device that
-    came and went.
+    came and went, ``listening`` and ``undelivered`` of those that sleep in between.
     """
 
     log = Logger()
@@ -77,6 +93,8 @@ class Links:
         self.handlers: Mapping[type, Handler] = {}
         self.joined: Callable[[DeviceLink], None] = lambda _: None
         self.parted: Callable[[DeviceLink], None] = lambda _: None
+        self.listening: Callable[[DeviceLink], None] = lambda _: None
+        self.undelivered: Callable[[DeviceLink, Collection[int]], None] = lambda *_: None
         self._store = store
         self._devices = devices
         self._subscribers = subscribers
@@ -96,7 +114,7 @@ class Links:
             self._look.cancel()
             self._look = None
 
-    def attach(self, device: DeviceId, link: Link, hello: Hello) -> DeviceLink:
+    def attach(self, device: DeviceId, link: Link, hello: Hello | None) -> DeviceLink:
         """Make ``link`` the way to ``device``. Raises ``Refused`` where the center does not know it."""
         known = self._devices.find(device)
         if known is None or known.revoked:
@@ -109,7 +127,8 @@ class Links:
         if old is not None:
             old.link.close(CloseCode.REPLACED, "the device opened a newer link")
         link.send(Welcome(known.name, known.id, self.clock.seconds(), link.heartbeat, f"iotcenter/{__version__}"))
-        self.offered(attachment, hello)
+        if hello is not None:
+            self.offered(attachment, hello)
         self._say(
             "{name} is here, from {address} over {transport}",
             name=known.name,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from iotcenter.center.devices import Devices
+from iotcenter.center.known import KnownDevice
 from iotcenter.center.subscribers import LogEvent, StoredLine, Subscribers
 from iotcenter.logs import LogLimit
-from iotcenter.model import DeviceId, LogLevel
+from iotcenter.model import DeviceId, LogLevel, LogLine
 from iotcenter.storage.logs import StoredLine as Row
 from iotcenter.storage.store import Store
 from iotcenter.wire.messages import Log
@@ -44,12 +46,15 @@ class Logs:
 
     def received(self, attachment: DeviceLink, message: Log) -> None:
         """A device sent lines. Those of one that sends faster than the disk writes are dropped."""
-        known = attachment.known
+        self.keep(attachment.known, message.lines)
+
+    def keep(self, known: KnownDevice, lines: Sequence[LogLine]) -> None:
+        """Add lines to a device's log."""
         if self._waiting[known.id] >= MAX_WAITING:
             self._complain(f"{known.name} logs faster than can be kept; some of its lines are dropped")
             return
         self._waiting[known.id] += 1
-        storing = self._store.logs.append(known.id, message.lines, self._clock.seconds())
+        storing = self._store.logs.append(known.id, lines, self._clock.seconds())
         storing.addBoth(self._ended, known.id)
         storing.addCallbacks(lambda lines: self._stored(known.name, lines), self._failed)
 

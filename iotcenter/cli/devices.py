@@ -9,6 +9,7 @@ from typing import Any
 from iotcenter.cli.api import Api
 from iotcenter.cli.asking import confirm
 from iotcenter.cli.output import Answer, age, facts, length, moment, plain, say, table
+from iotcenter.cli.udp import key_answer
 
 
 def list_all(api: Api, given: Namespace) -> Answer:
@@ -75,7 +76,9 @@ def _value(series: dict[str, Any]) -> tuple[object, ...]:
 
 
 def add(api: Api, given: Namespace) -> Answer:
-    """A new device, and the token that it enrolls with. Fails where the name is taken."""
+    """A new device, and the token that it enrolls with; over UDP, its id and its key. Fails where the name is taken."""
+    if given.udp or given.udp_v1:
+        return key_answer(api.post("devices", body={"name": given.name, "transport": "udp" if given.udp else "udp-v1"}))
     return _token(api.post("devices", body=_wanted(given)))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import backups, devices, keys, server, talking, users
+from iotcenter.cli import backups, devices, keys, server, talking, udp, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -55,6 +55,7 @@ def make_parser() -> ArgumentParser:
     _add_server(group)
     _add_devices(group)
     _add_talking(group)
+    _add_udp(group.group("udp", "encrypted UDP"))
     _add_users(group.group("user", "people who may sign in"))
     _add_keys(group.group("key", "the SSH keys by which users reach devices"))
     _add_backups(group)
@@ -95,12 +96,26 @@ def _add_devices(top: _Group) -> None:
     group = top.group("device", "the devices")
     group.command("list", devices.list_all)
     group.command("show", devices.show, "name")
-    for parser in (group.command("add", devices.add, "name"), top.command("enroll", devices.enroll, "name")):
+    add = group.command("add", devices.add, "name")
+    for parser in (add, top.command("enroll", devices.enroll, "name")):
         _can_expire(parser, "how long the token works (default: 30m)")
         parser.add_argument("--address", metavar="HOST", help="where the device shall find this server")
+        if parser is add:
+            kinds = parser.add_mutually_exclusive_group()
+            kinds.add_argument("--udp", action="store_true", help="a microcontroller: print its id and its key")
+            kinds.add_argument("--udp-v1", action="store_true", help="likewise, for a sketch of IotCenter 1")
     group.command("rename", devices.rename, "name", "new")
     _can_confirm(group.command("revoke", devices.revoke, "name"))
     _can_confirm(group.command("remove", devices.remove, "name"))
+    _can_confirm(group.command("new-key", udp.new_key, "name"))
+    group.command("reset-counter", udp.reset_counter, "name")
+    group.command("allow-v1", udp.allow_version1, "name")
+
+
+def _add_udp(group: _Group) -> None:
+    master = group.command("master-key", udp.master_key)
+    master.add_argument("file", nargs="?", metavar="FILE", help="a file with its hexadecimal digits, or - for input")
+    master.add_argument("--remove", action="store_true", help="take no more devices in by it")
 
 
 def _add_talking(group: _Group) -> None:

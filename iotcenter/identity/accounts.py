@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotcenter.finishing import finishing
@@ -15,6 +16,7 @@ from iotcenter.identity.certificates import key_of_request
 from iotcenter.identity.digest import digest_of
 from iotcenter.identity.enrollment import EnrollmentState, require_device_name, state_of
 from iotcenter.identity.throttle import Throttle
+from iotcenter.identity.udp_keys import UdpKeys
 from iotcenter.identity.watchers import Barred, Watchers
 from iotcenter.interfaces import Refused
 from iotcenter.logs import activity
@@ -63,6 +65,8 @@ class Accounts:
         self._seconds = seconds
         self.admitted: Callable[[DeviceRow], None] = lambda _: None
         """Told of each device that was added, or enrolled anew, in the turn in which it may come in."""
+        self.udp = UdpKeys(store, authority)
+        """What devices over UDP prove themselves with."""
         self._list: dict[DeviceId, Entry] = {}
         self._watchers = Watchers()
         self._renewals = Throttle(RENEWALS, seconds)
@@ -70,6 +74,7 @@ class Accounts:
     async def load(self) -> None:
         """Read the list, before anything listens: until then nobody may come in."""
         self._list = {row.id: Entry(row.key, row.revoked) for row in await self._store.devices.all()}
+        await self.udp.load()
 
     def check(self, device: DeviceId, key: bytes) -> None:
         """Raise ``Refused``, in words for the device's owner, unless ``device`` may come in with this key."""
@@ -95,10 +100,47 @@ class Accounts:
         """Make a device, which cannot come in before it has a key. Fails with ``Unfit`` or storage's ``NameTaken``."""
         require_device_name(name)
         row = await self._store.devices.add(_new_id(), name, transport, self._seconds())
-        self._list[row.id] = Entry(row.key)
-        self.admitted(row)
+        self._welcome(row)
         _activity.info("{actor} added the device {name}", actor=actor, name=name)
         return row
+
+    @finishing
+    async def add_udp(self, name: str, version1: bool, actor: str) -> tuple[DeviceRow, bytes]:
+        """Make a device for UDP, and its key, which nobody can be told again. Fails as ``add`` does."""
+        require_device_name(name)
+        row = DeviceRow(_new_id(), name, "udp", self._seconds())
+        key = await self.udp.add(row, version1)
+        self._welcome(row)
+        _activity.info("{actor} added the device {name} for UDP", actor=actor, name=name)
+        return row, key
+
+    @finishing
+    async def renew_udp(self, device: DeviceId, actor: str) -> bytes:
+        """A new key for UDP; a session with the old one ends, and a device that was revoked may come in again."""
+        row = await self._store.devices.get(device)
+        before = self.udp.find(bytes.fromhex(device))
+        key = await self.udp.renew(device, before is not None and before.version1)
+        self._list[device] = Entry(self._list[device].key)
+        self._watchers.bar(device, REPLACED)
+        self.admitted(msgspec.structs.replace(row, revoked=False))
+        _activity.info("{actor} gave {name} a new key for UDP", actor=actor, name=row.name)
+        return key
+
+    @finishing
+    async def take_in(self, device: DeviceId, key: bytes) -> None:
+        """A device of an old installation has shown that its key comes of the master key: know it from now on.
+
+        It is named after its id. Raises ``Refused`` for one that is known already: it was revoked.
+        """
+        if device in self._list:
+            raise Refused(REVOKED)
+        row = DeviceRow(device, f"device-{device[:8]}", "udp", self._seconds())
+        with _storage_refuses():
+            if await self._store.devices.named(row.name) is not None:
+                row = msgspec.structs.replace(row, name=f"device-{device}")
+            await self.udp.add(row, True, key)
+        self._welcome(row)
+        _activity.info("took in the device {name}, by the master key of version 1", name=row.name)
 
     @finishing
     async def admit(self, name: str, transport: str) -> DeviceId:
@@ -119,11 +161,13 @@ class Accounts:
             device = await self._device_for(digest)  # first: the requests of strangers are not even parsed
             key = key_of_request(request)
             certificate, expires = self._authority.sign_device(request, device)
-            row = await self._store.enrollments.redeem(digest, self._seconds(), device, "tls", key, expires)
+            udp_key, sealed = self.udp.fresh(device)
+            row = await self._store.enrollments.redeem(digest, self._seconds(), device, "tls", key, expires, sealed)
+        self.udp.stored(row.id, udp_key)
         self._admit(row.id, key)
         self.admitted(row)
         _activity.info("the device {name} enrolled, with {agent!r}", name=row.name, agent=agent)
-        return Enrolled(row.name, row.id, certificate, self._authority.root.public_bytes(Encoding.DER))
+        return Enrolled(row.name, row.id, certificate, self._authority.root.public_bytes(Encoding.DER), udp_key)
 
     @finishing
     async def renew(self, device: DeviceId, request: bytes) -> bytes:
@@ -157,8 +201,13 @@ class Accounts:
                 with suppress(NotFound):  # used at this very moment, which the next line makes undone
                     await self._store.enrollments.withdraw(enrollment.id)
         await self._store.devices.revoke(device)
+        await self.udp.forget(device)
         self._list[device] = Entry(None, revoked=True)
         self._watchers.bar(device, reason)
+
+    def _welcome(self, row: DeviceRow) -> None:
+        self._list[row.id] = Entry(row.key)
+        self.admitted(row)
 
     def _admit(self, device: DeviceId, key: bytes) -> None:
         before = self._list.get(device)

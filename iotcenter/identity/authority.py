@@ -95,6 +95,10 @@ class Authority:
         leaf = self._issuer.device(read_request(request), device, self._seconds(), self._device_lifetime)
         return leaf.public_bytes(serialization.Encoding.DER), leaf.not_valid_after_utc.timestamp()
 
+    def derived_key(self, purpose: bytes) -> bytes:
+        """A key of 32 bytes that comes of the root's and is good for ``purpose`` alone: the same at each start."""
+        return self._issuer.derived_key(purpose)
+
     def sign_web(
         self, key: ec.EllipticCurvePublicKey, names: Iterable[x509.GeneralName], lifetime: float
     ) -> x509.Certificate:

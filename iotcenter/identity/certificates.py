@@ -18,6 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from iotcenter.interfaces import Refused
@@ -142,6 +143,12 @@ class Issuer:
     def __init__(self, key: ec.EllipticCurvePrivateKey, root: x509.Certificate) -> None:
         self._key = key
         self.root = root
+
+    def derived_key(self, purpose: bytes) -> bytes:
+        """A key of 32 bytes that comes of the private key (HKDF, RFC 5869), and tells nothing of it."""
+        form = serialization.PrivateFormat.PKCS8
+        secret = self._key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption())
+        return HKDF(hashes.SHA256(), 32, None, purpose).derive(secret)
 
     def device(self, key: ec.EllipticCurvePublicKey, device: DeviceId, now: float, lifetime: float) -> x509.Certificate:
         """A certificate by which ``device`` shows who it is: a client's, with its id as a URI and no other name."""

@@ -13,6 +13,7 @@ from iotcenter.storage.database import Database
 from iotcenter.storage.devices import DeviceRow, add_device, device_named, device_row, set_device_key
 from iotcenter.storage.errors import NotFound, NotRedeemable
 from iotcenter.storage.sql import Row, change, find, find_all, milliseconds, seconds, seconds_or_none, select
+from iotcenter.storage.udp_keys import set_udp_key
 
 COLUMNS = "id, name, device, actor, created, expires, used"
 ADD = "INSERT INTO enrollment (hash, name, device, actor, created, expires) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
@@ -67,9 +68,16 @@ class Enrollments:
         return self._database.write(partial(_withdraw, enrollment=enrollment))
 
     def redeem(
-        self, digest: bytes, now: float, device: DeviceId, transport: str, key: bytes, certificate_expires: float
+        self,
+        digest: bytes,
+        now: float,
+        device: DeviceId,
+        transport: str,
+        key: bytes,
+        certificate_expires: float,
+        udp_key: bytes | None = None,
     ) -> Deferred[DeviceRow]:
-        """Spend a token on ``key``: all of this or nothing of it happens.
+        """Spend a token on ``key``, and on the sealed ``udp_key``: all of this or nothing of it happens.
 
         ``device`` is the id in the certificate: the one that the token is for, or a new one where it is for a new name.
         Fails with ``NotRedeemable`` where the token is unknown, used, expired, or for another id, and with
@@ -84,6 +92,7 @@ class Enrollments:
                 transport=transport,
                 key=key,
                 certificate_expires=certificate_expires,
+                udp_key=udp_key,
             )
         )
 
@@ -120,6 +129,7 @@ def _redeem(
     transport: str,
     key: bytes,
     certificate_expires: float,
+    udp_key: bytes | None,
 ) -> DeviceRow:
     enrollment = _find(connection, digest)
     if enrollment is None or not enrollment.is_open(now) or enrollment.device not in (None, device):
@@ -127,5 +137,7 @@ def _redeem(
     if enrollment.device is None:
         add_device(connection, DeviceRow(device, enrollment.name, transport, now))
     set_device_key(connection, device, key, certificate_expires)
+    if udp_key is not None:
+        set_udp_key(connection, device, udp_key, False)
     change(connection, USE, milliseconds(now), device, enrollment.id)
     return device_row(connection, device)

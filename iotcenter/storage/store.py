@@ -25,6 +25,7 @@ from iotcenter.storage.readings import Readings
 from iotcenter.storage.registrations import Registrations
 from iotcenter.storage.retention import Keep
 from iotcenter.storage.ssh_keys import SshKeys
+from iotcenter.storage.udp_keys import UdpKeys
 
 FILE = "iotcenter.db"
 
@@ -44,6 +45,7 @@ class Store:
         self.logs = Logs(self._database)
         self.accounts = Accounts(self._database)
         self.enrollments = Enrollments(self._database)
+        self.udp_keys = UdpKeys(self._database)
         self.registrations = Registrations(self._database)
         self.ssh_keys = SshKeys(self._database)
         self.events = Events(self._database)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from twisted.web.server import Request
 
-from iotcenter.identity.errors import Unfit
 from iotcenter.model import Device, Role
 from iotcenter.storage.arrivals import Run
 from iotcenter.storage.sql import seconds, seconds_or_none
-from iotcenter.web.api.schema import AddedDevice, Arrival, ArrivalsQuery, DeviceChange, NewDevice
+from iotcenter.web.api.schema import AddedDevice, Arrival, ArrivalsQuery, DeviceChange, NewDevice, UdpKey
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import api
@@ -31,10 +30,11 @@ class DeviceHandlers:
         return self._devices.all()
 
     @api("/devices", role=Role.ADMIN, method="POST", status=201, failures=(409,))
-    async def add(self, request: Request, principal: Principal, door: Door, body: NewDevice) -> AddedDevice:
-        """Add a device, and give out the token that lets it in."""
+    async def add(self, request: Request, principal: Principal, door: Door, body: NewDevice) -> AddedDevice | UdpKey:
+        """Add a device, and give out the token that lets it in; over UDP, the key."""
         if body.transport != "tls":
-            raise Unfit("transport", "devices are added for tls here")
+            row, key = await self._accounts.add_udp(body.name, body.transport == "udp-v1", principal.actor)
+            return UdpKey(row.name, row.id, key.hex())
         place = self._enrolling.place(request, door, body.address)
         row = await self._accounts.add(body.name, body.transport, principal.actor)
         issued = await self._enrolling.issue(place, body.name, body.lifetime, principal.actor)

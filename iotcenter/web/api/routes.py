@@ -13,6 +13,7 @@ from iotcenter.web.api.readings import ReadingHandlers
 from iotcenter.web.api.ssh_keys import SshKeyHandlers
 from iotcenter.web.api.status import StatusHandlers
 from iotcenter.web.api.tokens import TokenHandlers
+from iotcenter.web.api.udp import UdpHandlers
 from iotcenter.web.api.users import UserHandlers
 from iotcenter.web.parts import Parts
 
@@ -24,6 +25,7 @@ _KINDS = (
     ReadingHandlers,
     EventHandlers,
     EnrollmentHandlers,
+    UdpHandlers,
     UserHandlers,
     SshKeyHandlers,
     TokenHandlers,

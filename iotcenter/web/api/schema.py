@@ -30,10 +30,13 @@ class Taken(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewDevice(Taken, frozen=True):
-    """A device to be; ``lifetime`` is how many seconds its token works, ``address`` where it shall find this server."""
+    """A device to be. ``transport`` is ``tls``, ``udp``, or ``udp-v1`` for a sketch of IotCenter 1.
+
+    Over TLS, ``lifetime`` is how many seconds its token works, ``address`` where it shall find this server.
+    """
 
     name: DeviceName
-    transport: str = "tls"
+    transport: Literal["tls", "udp", "udp-v1"] = "tls"
     lifetime: TokenLifetime | None = None
     address: Host | None = None
 
@@ -137,6 +140,20 @@ class AddedDevice(Noun, frozen=True, omit_defaults=False):
     token: str
     line: str
     expires: float
+
+
+class UdpKey(Noun, frozen=True, omit_defaults=False):
+    """A device's key for UDP in hexadecimal digits, this once."""
+
+    name: DeviceName
+    id: str
+    key: str
+
+
+class MasterKey(Taken, frozen=True):
+    """The key from which all devices of an IotCenter 1 have theirs, in hexadecimal digits."""
+
+    key: Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}){16,64}$(?!\n)")]
 
 
 class NewUser(Taken, frozen=True):

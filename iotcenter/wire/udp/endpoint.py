@@ -147,7 +147,7 @@ class Endpoint:
     def _no_session(self, datagram: bytes, address: Address, now: float) -> Arrival | None:
         """A record of a session that is no more. Its device is told at the address that it had; nobody else is."""
         former = self._former.get(datagram[1:5])
-        known = former is not None and former.address == address and len(datagram) >= SHORTEST
+        known = former is not None and former.address[:2] == address[:2] and len(datagram) >= SHORTEST
         if former is not None and known and now - former.told >= RESET_EVERY:
             former.told = now
             self.answers.append((bytes([RecordType.RESET]) + datagram[1:9], address))

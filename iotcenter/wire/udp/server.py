@@ -37,6 +37,9 @@ WAITING_REPORTS = 64
 TIME = 4
 """Bytes of the time in an acknowledgement."""
 
+REASON_LENGTHS = (1024, 40, 10, 0)
+"""To how many characters the reason of a refusal is cut, until it fits."""
+
 SYNTHETIC = 0x80000000
 """Set in the boot number of readings that came without one: devices count theirs from 1."""
 
@@ -142,6 +145,11 @@ class ServerSession:
     def interval(self) -> float:
         """After how many seconds of silence the device shall ping."""
         return self._keepalive.interval
+
+    @property
+    def answering(self) -> bool:
+        """Whether an acknowledgement is about to go out, after which a sleepy device listens."""
+        return bool(self._acks)
 
     def expired(self, now: float) -> bool:
         """Whether it has had its time."""
@@ -267,7 +275,7 @@ class ServerSession:
             answer = self._inbox.answer(content.message_id)
             if answer is not None:
                 self._ack(content.message_id, answer)
-        if self.sleepy:
+        if self.sleepy and self._acks:
             events.append(Listening())
         return events
 
@@ -369,10 +377,11 @@ class ServerSession:
 
 
 def _refusals(refused: Sequence[Refusal], room: int) -> bytes:
-    """What was refused, as much as fits into an acknowledgement."""
+    """What was refused, as much as fits into an acknowledgement: first the reasons are cut, then the last left out."""
     while refused:
-        body = msgspec.msgpack.encode(refused)
-        if len(body) <= room:
-            return body
+        for length in REASON_LENGTHS:
+            body = msgspec.msgpack.encode([(one.sequence, one.reason[:length]) for one in refused])
+            if len(body) <= room:
+                return body
         refused = refused[:-1]
     return b""

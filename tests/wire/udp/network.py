@@ -134,8 +134,7 @@ class TestServer:
             elif isinstance(event, Delivered):
                 self.delivered.append((session.device, event.command))
             elif isinstance(event, Listening):
-                for command in self.backlog.pop(session.device, []):
-                    session.send(command, self.world.now)
+                self.feed(session)
 
     def received(self, session: ServerSession, message: Any) -> None:
         """A device said something."""
@@ -152,7 +151,14 @@ class TestServer:
             self.repeated += key in self.stored
             self.stored[key] = 1
         session.send(Ack(report.boot, report.sequence, len(report.readings)), self.world.now)
+        if session.sleepy and session.answering:
+            self.feed(session)
         self.flush(session)
+
+    def feed(self, session: ServerSession) -> None:
+        """A sleeper is about to listen: send what waits for it."""
+        for command in self.backlog.pop(session.device, []):
+            session.send(command, self.world.now)
 
     def command(self, device: bytes, command: Command) -> None:
         """Give a command to a device that has a session."""
