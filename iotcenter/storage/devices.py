@@ -37,6 +37,7 @@ SET_KEY = "UPDATE device SET key = ?, certificate_expires = ?, revoked = 0 WHERE
 RENEWED = "UPDATE device SET certificate_expires = ? WHERE id = ? AND key = ? AND NOT revoked"
 SEEN = "UPDATE device SET last_seen = ?, address = ? WHERE id = ?"
 OFFERED = "UPDATE device SET agent = ?, offer = ? WHERE id = ?"
+IS_LEFT = "SELECT 1 FROM series WHERE device IS NULL LIMIT 1"
 REMOVE = "DELETE FROM device WHERE id = ?"
 
 
@@ -130,6 +131,10 @@ class Devices:
         them."""
         removing = self._update(device, REMOVE)
         return removing.addCallback(lambda _: self._removed())
+
+    def removing(self) -> Deferred[bool]:
+        """Whether readings of a device that was removed are still being deleted."""
+        return self._database.read(lambda connection: bool(select(connection, IS_LEFT)))
 
     def _update(self, device: DeviceId, statement: str, *values: Any) -> Deferred[None]:
         return self._database.write(partial(_update, statement=statement, values=(*values, device)))
