@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from iotcenter.cli.errors import CommandError, NoServer
+from iotcenter.cli.errors import CommandError, NoServer, Refused
 
 SOCKET = "control.sock"
 
@@ -104,7 +104,7 @@ class Api:
             connection.request(request.method, request.target, body, headers)
             answer = connection.getresponse()
             if answer.status >= 400:
-                raise CommandError(_what_it_says(answer))
+                raise (Refused if answer.status < 500 else CommandError)(_what_it_says(answer))
             yield answer
         except (OSError, http.client.HTTPException) as error:
             raise CommandError(f"the server did not answer: {error or type(error).__name__}") from None

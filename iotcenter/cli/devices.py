@@ -11,6 +11,9 @@ from iotcenter.cli.asking import confirm
 from iotcenter.cli.output import Answer, age, facts, length, moment, plain, say, table
 from iotcenter.cli.udp import key_answer
 
+KEPT = ("raw", "minutes", "hours", "days")
+"""What has a time for which it is kept: readings as they came, and summed up."""
+
 
 def list_all(api: Api, given: Namespace) -> Answer:
     """All devices, one a line."""
@@ -111,6 +114,21 @@ def revoke(api: Api, given: Namespace) -> Answer:
     """Bar a device at once; its readings stay."""
     confirm(f"Bar {given.name} from now on?", given.yes)
     return Answer(api.post("devices", given.name, "revoke"), say(f"{given.name} is barred"))
+
+
+def retention(api: Api, given: Namespace) -> Answer:
+    """For how many days the readings of a device are kept; or keep a series for so many."""
+    if given.series is not None:
+        days = {what: getattr(given, what) for what in KEPT}
+        kept = {given.series: api.patch("devices", given.name, "retention", body={"series": given.series, **days})}
+    else:
+        kept = api.get("devices", given.name, "retention")
+    rows = [(series, *(_kept(rule[what]) for what in KEPT)) for series, rule in kept.items()]
+    return Answer(kept, table(("Series", *map(str.capitalize, KEPT)), rows, "It reported nothing yet."))
+
+
+def _kept(days: int | None) -> str:
+    return "as configured" if days is None else f"{days} days" if days else "for ever"
 
 
 def remove(api: Api, given: Namespace) -> Answer:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import backups, devices, keys, server, talking, udp, users
+from iotcenter.cli import backups, devices, importing, keys, server, talking, udp, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -19,6 +19,13 @@ LEVELS = ("debug", "info", "warning", "error")
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 """How long a unit of a duration is."""
+
+WHAT_IS_KEPT = {
+    "raw": "readings as they came (0: for ever)",
+    "minutes": "their minutes",
+    "hours": "their hours",
+    "days": "their days",
+}
 
 EPILOG = """\
 examples:
@@ -104,6 +111,10 @@ def _add_devices(top: _Group) -> None:
             kinds = parser.add_mutually_exclusive_group()
             kinds.add_argument("--udp", action="store_true", help="a microcontroller: print its id and its key")
             kinds.add_argument("--udp-v1", action="store_true", help="likewise, for a sketch of IotCenter 1")
+    retention = group.command("retention", devices.retention, "name")
+    retention.add_argument("series", nargs="?", metavar="SERIES", help="the series to set; without it all are shown")
+    for what in ("raw", "minutes", "hours", "days"):
+        retention.add_argument(f"--{what}", type=int, metavar="DAYS", help=f"how long {WHAT_IS_KEPT[what]} are kept")
     group.command("rename", devices.rename, "name", "new")
     _can_confirm(group.command("revoke", devices.revoke, "name"))
     _can_confirm(group.command("remove", devices.remove, "name"))
@@ -135,6 +146,12 @@ def _add_talking(group: _Group) -> None:
     )
     readings.add_argument("--zone", help="the time zone in which days begin, such as Europe/Berlin (default: UTC)")
     readings.add_argument("--csv", action="store_true", help="print CSV, of any length; without --step not summed up")
+    bring = group.command("import", importing.run_import, "file")
+    bring.add_argument("--device", metavar="NAME", help="whose readings they are, where the file does not say")
+    bring.add_argument("--add-devices", action="store_true", help="make devices that there are not")
+    bring.add_argument(
+        "--as", dest="rename", action="append", default=[], metavar="OLD=NEW", help="what a device is called here"
+    )
     logs = group.command("logs", talking.logs, "device")
     logs.add_argument("--limit", type=int, default=100, help="how many lines (default: 100)")
     logs.add_argument("--level", choices=LEVELS, help="the lowest level that is shown")

@@ -129,6 +129,16 @@ class Intake:
         return present
 
 
+def add_series(connection: sqlite3.Connection, device: DeviceId, name: str, count: int) -> int:
+    """The number of a new series of a device that has ``count``. Raises ``Unfit``."""
+    if not is_series_name(name):
+        raise Unfit("its series cannot have that name: letters, digits and : . / _ - are allowed, 64 at most")
+    if count >= MOST_SERIES:
+        raise Unfit(f"the device has {MOST_SERIES} series already, and may not have more")
+    [(number,)] = select(connection, ADD_SERIES, device, name)
+    return int(number)
+
+
 class _Batch:
     """What one commit writes."""
 
@@ -208,13 +218,8 @@ class _Batch:
         return reading
 
     def _add_series(self, known: Known, name: str) -> int:
-        if not is_series_name(name):
-            raise Unfit("its series cannot have that name: letters, digits and : . / _ - are allowed, 64 at most")
-        if len(known.series) >= MOST_SERIES:
-            raise Unfit(f"the device has {MOST_SERIES} series already, and may not have more")
-        [(number,)] = select(self._connection, ADD_SERIES, known.device, name)
-        known.series[name] = number
-        return int(number)
+        number = known.series[name] = add_series(self._connection, known.device, name, len(known.series))
+        return number
 
     def _count(self, device: DeviceId, outcome: Outcome) -> None:
         received, duplicates, late, refused = self._accounts.get(device, (0, 0, 0, 0))

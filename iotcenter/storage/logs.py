@@ -68,7 +68,7 @@ class Logs:
 
         Fails with ``NotFound``.
         """
-        return self._database.write(partial(_append, device=device, lines=lines, received=received))
+        return self._database.write(partial(append_lines, device=device, lines=lines, received=received))
 
     def recent(
         self,
@@ -82,9 +82,10 @@ class Logs:
         return self._database.read(lambda connection: find_all(connection, _line, RECENT, *parameters))
 
 
-def _append(
+def append_lines(
     connection: sqlite3.Connection, device: DeviceId, lines: Sequence[LogLine], received: float
 ) -> tuple[StoredLine, ...]:
+    """As ``Logs.append``; for other tables' transactions."""
     check_device(connection, device)
     [(newest,)] = select(connection, NEWEST, device)
     stored = tuple(_stored(newest + 1 + index, line, received) for index, line in enumerate(lines))

@@ -20,6 +20,7 @@ from iotcenter.storage.errors import StorageError
 from iotcenter.storage.events import Events
 from iotcenter.storage.forecast import Disk, disk
 from iotcenter.storage.housekeeping import Housekeeping
+from iotcenter.storage.importing import Imports
 from iotcenter.storage.logs import Logs
 from iotcenter.storage.readings import Readings
 from iotcenter.storage.registrations import Registrations
@@ -49,6 +50,7 @@ class Store:
         self.registrations = Registrations(self._database)
         self.ssh_keys = SshKeys(self._database)
         self.events = Events(self._database)
+        self.imports = Imports(self._database)
         self.last_written = 0.0
         """When something was written last before this start, in Unix seconds; 0 where nothing ever was."""
 
@@ -74,6 +76,10 @@ class Store:
     def start(self, keep: Keep, now: Callable[[], float]) -> None:
         """Begin to keep house: what is older than ``keep`` says is dropped. ``now`` is the Unix time."""
         self._housekeeping.start(keep, now)
+
+    def keep_house(self) -> None:
+        """There may be something to delete: do not wait for the next round."""
+        self._housekeeping.wake()
 
     def disk(self) -> Deferred[Disk]:
         """How much room there is, and how long it will last."""

@@ -8,8 +8,10 @@ from iotcenter.web.api.commands import CommandHandlers
 from iotcenter.web.api.devices import DeviceHandlers
 from iotcenter.web.api.enrollments import EnrollmentHandlers
 from iotcenter.web.api.events import EventHandlers
+from iotcenter.web.api.imports import ImportHandlers
 from iotcenter.web.api.logs import LogHandlers
 from iotcenter.web.api.readings import ReadingHandlers
+from iotcenter.web.api.retention import RetentionHandlers
 from iotcenter.web.api.ssh_keys import SshKeyHandlers
 from iotcenter.web.api.status import StatusHandlers
 from iotcenter.web.api.tokens import TokenHandlers
@@ -23,6 +25,8 @@ _KINDS = (
     CommandHandlers,
     LogHandlers,
     ReadingHandlers,
+    RetentionHandlers,
+    ImportHandlers,
     EventHandlers,
     EnrollmentHandlers,
     UdpHandlers,

@@ -13,12 +13,17 @@ from msgspec import Meta, Struct
 from iotcenter.center.commands import MAX_LIFETIME, MAX_TIMEOUT
 from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
-from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Role, SeriesName
+from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Number, Role, SeriesName, Time
 from iotcenter.storage import arrivals
 from iotcenter.storage.events import MOST_EVENTS
 from iotcenter.storage.forecast import Disk
 
 When = Annotated[str, Meta(max_length=40, description="Unix seconds, ISO 8601, or now-6h (s, m, h, d, w)")]
+LogText = Annotated[str, Meta(max_length=4096)]
+KeptDays = Annotated[int, Meta(ge=0, le=36500)]
+MOST_IMPORTED = 2000
+"""Readings or lines in one piece of an import: what fits into a body, and is written in some milliseconds."""
+
 Host = Annotated[str, Meta(min_length=1, max_length=260)]
 TokenLifetime = Annotated[float, Meta(gt=0, le=enrollment.MAX_LIFETIME)]
 Word = Annotated[str, Meta(max_length=64)]
@@ -100,6 +105,43 @@ class ReadingsQuery(Taken, frozen=True):
     end: When = msgspec.field(name="to", default="now")
     step: Annotated[float, Meta(ge=0, le=366 * 86400.0)] | Literal["auto"] | None = None
     zone: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class NewReadings(Taken, frozen=True):
+    """Readings that were measured before, of one series: Unix times with values. ``add_device`` makes the device where
+    there is none of that name."""
+
+    device: DeviceName
+    series: Annotated[str, Meta(min_length=1, max_length=64)]
+    readings: Annotated[tuple[tuple[Time, Number | bool | LogText], ...], Meta(max_length=MOST_IMPORTED)]
+    add_device: bool = False
+
+
+class NewLines(Taken, frozen=True):
+    """Lines of a log that were written before: Unix times with texts. ``add_device`` as in readings."""
+
+    device: DeviceName
+    lines: Annotated[tuple[tuple[Time, LogText], ...], Meta(max_length=MOST_IMPORTED)]
+    add_device: bool = False
+
+
+class Retention(Noun, frozen=True, omit_defaults=False):
+    """For how many days a series is kept, as it came and summed up; 0: for ever, null: as the configuration says."""
+
+    raw: KeptDays | None = None
+    minutes: KeptDays | None = None
+    hours: KeptDays | None = None
+    days: KeptDays | None = None
+
+
+class RetentionChange(Taken, frozen=True):
+    """For how many days ``series`` is kept from now on; what is older is deleted. The rest is as in retention."""
+
+    series: SeriesName
+    raw: KeptDays | None = None
+    minutes: KeptDays | None = None
+    hours: KeptDays | None = None
+    days: KeptDays | None = None
 
 
 class NewEnrollment(Taken, frozen=True):

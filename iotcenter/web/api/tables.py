@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
@@ -12,6 +13,10 @@ from iotcenter.storage.history import BucketColumns
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet would take for a formula: devices write what they like."""
+
+
+NUMBER = re.compile(r"[+-]?(\d{1,320}(\.\d{0,320})?|\.\d{1,320})([eE][+-]?\d{1,4})?", re.ASCII)
+"""A cell that is a number. A text that looks like one, or like a truth value, is marked like a formula."""
 
 
 class Table:
@@ -39,13 +44,21 @@ class Table:
         return datetime.fromtimestamp(time, self._zone).isoformat(timespec="milliseconds")
 
 
+def value_of(cell: str) -> Value:
+    """The value that a cell was written for."""
+    if cell in ("true", "false"):
+        return cell == "true"
+    return float(cell) if NUMBER.fullmatch(cell) else cell.removeprefix("'")
+
+
 def _cell(value: Value | None) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULAS) else value
+        marked = value in ("", "true", "false") or value.startswith((*FORMULAS, "'")) or NUMBER.fullmatch(value)
+        return f"'{value}" if marked else value
     return repr(value)
 
 

@@ -1,0 +1,50 @@
+"""What other programs measured before, in pieces of bounded size."""
+
+from __future__ import annotations
+
+from twisted.web.server import Request
+
+from iotcenter.center.errors import UnknownDevice
+from iotcenter.center.known import KnownDevice
+from iotcenter.model import Reading, Role
+from iotcenter.storage.importing import Imported
+from iotcenter.web.api.schema import NewLines, NewReadings
+from iotcenter.web.guard import api
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+
+class ImportHandlers:
+    """Takes in readings and lines of logs, each once, however often they are brought."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._devices = parts.center.devices
+        self._accounts = parts.accounts
+        self._imports = parts.store.imports
+        self._clock = parts.clock
+
+    @api("/imports/readings", role=Role.ADMIN, method="POST", failures=(404,))
+    async def readings(self, request: Request, principal: Principal, body: NewReadings) -> Imported:
+        """Add readings of one series. The same value at the same time is the same reading, and is added once."""
+        known = await self._device(body.device, body.add_device, principal)
+        imported = await self._imports.readings(known.id, body.series, body.readings, self._clock.seconds())
+        refused = {place for place, _ in imported.refused}
+        for time, value in (pair for place, pair in enumerate(body.readings) if place not in refused):
+            known.newest(Reading(body.series, value, time))
+        return imported
+
+    @api("/imports/lines", role=Role.ADMIN, method="POST", failures=(404,))
+    async def lines(self, request: Request, principal: Principal, body: NewLines) -> Imported:
+        """Add lines to a device's log. The same text at the same time is the same line, and is added once."""
+        known = await self._device(body.device, body.add_device, principal)
+        return await self._imports.lines(known.id, body.lines, self._clock.seconds())
+
+    async def _device(self, name: str, add: bool, principal: Principal) -> KnownDevice:
+        """The device of that name; a new one that never enrolled, where that is wanted. Raises ``UnknownDevice``."""
+        try:
+            return self._devices.named(name)
+        except UnknownDevice:
+            if not add:
+                raise
+            await self._accounts.add(name, "tls", principal.actor)
+            return self._devices.named(name)
