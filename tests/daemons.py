@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import URI, Agent, FileBodyProducer, readBody
@@ -98,10 +99,12 @@ class ServerProcess:
         """A token for the device ``name``."""
         return str((await self.ask("enrollments", {"name": name, "address": self.host}))["token"])
 
-    async def enroll(self, name: str, directory: Path) -> None:
-        """Make ``directory`` that of a device which is enrolled under ``name``, as ``iotdevice enroll`` does."""
+    async def enroll(self, name: str, directory: Path, door: int | None = None) -> None:
+        """Make ``directory`` that of a device which is enrolled under ``name``, as ``iotdevice enroll`` does. ``door``
+        is the port by which it finds the server, where that is not the server's own."""
         directory.mkdir(parents=True)
-        await enroll(self._reactor, parse_token(await self.token(name)), directory)
+        token = parse_token(await self.token(name))
+        await enroll(self._reactor, structs.replace(token, port=door or self.tls), directory)
 
 
 class AgentProcess:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from iotdevice import App, pauses
 from iotdevice.window import Key, Window
-from tests.faults.journal import FOLDER, SERIES, Journal, JournalWriter
+from tests.faults.journal import FOLDER, PACE, SERIES, Journal, JournalWriter
 
-RATE = 200
+RATE = float(os.environ.get(PACE, "200"))
 """Readings a second."""
 
 pauses.GOOD_LINK = (

@@ -59,6 +59,8 @@ class Fleet:
     ) -> None:
         self.server = ServerProcess(reactor, folder / "server", environment=surroundings)
         self.members = [Member(reactor, f"device-{number}", folder, of_devices) for number in range(1, size + 1)]
+        self.door: int | None = None
+        """The port by which devices find the server, where that is not its own."""
         self._reactor = reactor
         self._settings = settings
 
@@ -66,7 +68,7 @@ class Fleet:
         """Start the server, enroll the devices and start them; done when all are there and report."""
         await self.server.start()
         for member in self.members:
-            await self.server.enroll(member.name, member.directory)
+            await self.server.enroll(member.name, member.directory, self.door)
             with (member.directory / "iotdevice.toml").open("a") as file:
                 file.write(self._settings)
             member.agent.start()

@@ -11,6 +11,9 @@ SERIES = "number"
 FOLDER = "IOTCENTER_JOURNAL"
 """The environment variable that tells a device where its books are."""
 
+PACE = "IOTCENTER_PACE"
+"""The environment variable that tells it how many readings a second to make."""
+
 Key = tuple[int, int]
 """A reading as the server knows it: by the device's boot, and the sequence number in it."""
 
