@@ -169,9 +169,7 @@ class Server:
         ports = self._parts.ports
         for name, transport in self._transports.items():
             self._open(transport)
-            address = _address(transport)
-            if address is not None:
-                ports.transports[name] = address
+            ports.transports.update(_addresses(name, transport))
         if self._gateway is not None:
             self._open(self._gateway)
             ports.ssh = self._gateway.address
@@ -224,9 +222,11 @@ def _is_on(settings: Struct) -> bool:
     return bool(getattr(settings, "on", getattr(settings, "listen", OFF) != OFF))
 
 
-def _address(service: IService) -> tuple[str, int] | None:
+def _addresses(name: str, service: IService) -> dict[str, tuple[str, int]]:
+    """Where a transport is open: ``addresses`` of its service by their names, or the one ``address`` by its own."""
     address: tuple[str, int] | None = getattr(service, "address", None)
-    return address
+    addresses: dict[str, tuple[str, int]] = getattr(service, "addresses", {} if address is None else {name: address})
+    return addresses
 
 
 def _local_url(interface: str, port: int) -> str:

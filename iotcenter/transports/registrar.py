@@ -76,9 +76,10 @@ class RegistrarService(MultiService):
             self._listen_over_udp(settings.plain_udp)
 
     @property
-    def address(self) -> tuple[str, int] | None:
-        """Where the first of the ports is open: that of TLS where there is one."""
-        return next((listener.address for listener in self._ways.values()), None)
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Where the ports are open, by what the server's status calls them."""
+        names = {"tls": "registrar", "tcp": "registrar-tcp", "udp": "registrar-udp"}
+        return {names[way]: listener.address for way, listener in self._ways.items() if listener.address is not None}
 
     def port(self, way: str) -> int:
         """The number of the port for ``tls``, ``tcp`` or ``udp``."""
@@ -123,6 +124,7 @@ class RegistrarService(MultiService):
         for factory in self._factories:
             await factory.close()
         self._desk.sessions.end_all("the server is stopping")
+        self._desk.log.close()
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, end every connection, and log everybody off."""

@@ -8,6 +8,7 @@ from typing import Any
 from iotcenter.identity.registrations import CodedRefusal, Registrations
 from iotcenter.interfaces import House, Refused
 from iotcenter.storage.errors import StorageError
+from iotcenter.transports.registrar_log import RegistrarLog
 from iotcenter.transports.registrar_sessions import NotStored, Sender, Sessions
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.registrar.codec import decode, digest_of, encode, written_time
@@ -33,12 +34,12 @@ Answer = tuple[str, Packet | None]
 class Desk:
     """Takes packets, one by one from each sender, and says what to send back.
 
-    Each leaves one line: in the activity log when it was handled, in the error log when it was refused or is none. No
-    line holds a password.
+    Each leaves a line: in the activity log when it was handled, in the error log when it was refused or is none.
     """
 
     def __init__(self, house: House, registrations: Registrations, open_to_all: bool) -> None:
         self.sessions = Sessions(house)
+        self.log = RegistrarLog(house)
         self._house = house
         self._registrations = registrations
         self._open_to_all = open_to_all
@@ -60,24 +61,24 @@ class Desk:
         try:
             packet = decode(data)
         except WireError as error:
-            self._complain(sender, str(error))
+            self.log.complain(sender, str(error))
             raise
         handler = self._handlers.get(type(packet))
         if handler is None:
-            self._note(sender, packet, getattr(packet, "code", ""))
+            self.log.note(sender, packet, getattr(packet, "code", ""))
             return None
         try:
             code, reply = await handler(packet, sender)
         except CodedRefusal as refusal:
             code, reply = refusal.code, None
-            self._complain(sender, f"{packet.TYPE} of {packet.device_id}, {code}: {refusal}")
+            self.log.complain(sender, f"{packet.TYPE} of {packet.device_id}, {code}: {refusal}")
         except Refused as refusal:
             code, reply = Code.REFUSED, None
-            self._complain(sender, f"{packet.TYPE} of {packet.device_id}, {code}: {refusal}")
+            self.log.complain(sender, f"{packet.TYPE} of {packet.device_id}, {code}: {refusal}")
         except (NotStored, StorageError) as error:
-            self._complain(sender, f"{packet.TYPE} of {packet.device_id} is not answered: {error}")
+            self.log.complain(sender, f"{packet.TYPE} of {packet.device_id} is not answered: {error}")
             return None
-        self._note(sender, packet, code)
+        self.log.note(sender, packet, code)
         return encode(reply or Ack(packet.device_id, code, self._now(), digest_of(data)))
 
     async def _register(self, packet: Register, sender: Sender) -> Answer:
@@ -100,7 +101,7 @@ class Desk:
         return Code.LOGGED_OFF, None
 
     async def _status(self, packet: Status, sender: Sender) -> Answer:
-        self.sessions.of(packet.device_id, sender)
+        self.sessions.alive(packet.device_id, sender)
         return Code.ALIVE, None
 
     async def _data(self, packet: Data, sender: Sender) -> Answer:
@@ -125,15 +126,3 @@ class Desk:
 
     def _now(self) -> str:
         return written_time(self._house.clock.seconds())
-
-    def _note(self, sender: Sender, packet: Packet, code: str) -> None:
-        self._house.activity.info(
-            "{sender} {type} {device_id} {code}",
-            sender=sender,
-            type=packet.TYPE,
-            device_id=packet.device_id,
-            code=str(code),
-        )
-
-    def _complain(self, sender: Sender, what: str) -> None:
-        self._house.log.warn("registrar: {sender}: {what}", sender=sender, what=what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,6 +21,9 @@ from iotcenter.wire.registrar.stream import PacketReader
 FIRST_PACKET_WITHIN = 20.0
 """Seconds from the connection to its first packet, TLS included: a byte now and then does not buy more."""
 
+LOGIN_WITHIN = 60.0
+"""Seconds from a packet to the next where nobody logged in by the connection: time to answer and to ask again."""
+
 MAX_STRANGERS = 2000
 """The most connections that have not shown who they are."""
 
@@ -33,12 +36,16 @@ MOST_WAITING = 16
 MOST_DATAGRAMS = 256
 """Datagrams that are handled at a time; what comes then is lost, as datagrams are."""
 
+MOST_DATAGRAMS_EACH = 16
+"""The same from one address, lest one sender keeps all others out."""
+
 
 class PacketConnection(Protocol):
     """A connection: its packets are answered one after another."""
 
     def __init__(self, factory: PacketFactory, host: str, port: int) -> None:
         self.host = host
+        self.lost = False
         self._service = factory
         self._port = port
         self.packets = 0
@@ -46,7 +53,9 @@ class PacketConnection(Protocol):
         self._reader = PacketReader()
         self._waiting: deque[bytes] = deque()
         self._busy = False
+        self._patience = LOGIN_WITHIN
         self._deadline: Any = None
+        self._silence: Any = None
 
     def connectionMade(self) -> None:
         """Somebody came; TLS, where there is any, is still to be done."""
@@ -56,30 +65,35 @@ class PacketConnection(Protocol):
         """Packets came, or parts of one."""
         if self._transport.disconnecting:
             return
+        self._stop_waiting()
         try:
-            self._waiting.extend(self._reader.receive(data))
+            self._take(self._reader.receive(data))
         except WireError as error:
-            self._service.complain(self._sender, str(error))
+            self._service.desk.log.complain(self._sender, str(error))
             self._transport.loseConnection()
             return
-        if self._waiting:
-            self._deadline.reset(SILENCE)
-        if not self._busy:
-            self._busy = True
-            Deferred.fromCoroutine(self._work()).addErrback(self._failed)
+        if self._reader.patience is not None:
+            self._silence = self._service.house.reactor.callLater(self._reader.patience, self._silent)
         if len(self._waiting) >= MOST_WAITING:
             self._transport.pauseProducing()
 
     def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
         """The connection is gone."""
+        self.lost = True
         if self._deadline.active():
             self._deadline.cancel()
+        self._stop_waiting()
         self._waiting.clear()
         self._service.gone(self)
 
     def make_way(self) -> None:
         """See ``Stranger``."""
         self._transport.abortConnection()
+
+    def welcome(self) -> None:
+        """See ``Connection``."""
+        self._patience = SILENCE
+        self._service.known(self)
 
     @property
     def _sender(self) -> Sender:
@@ -88,6 +102,21 @@ class PacketConnection(Protocol):
     @property
     def _transport(self) -> Any:
         return self.transport
+
+    def _silent(self) -> None:
+        self._silence = None
+        self._take([self._reader.silence()])
+
+    def _stop_waiting(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+
+    def _take(self, packets: list[bytes]) -> None:
+        self._waiting.extend(packets)
+        if self._waiting and not self._busy:
+            self._busy = True
+            Deferred.fromCoroutine(self._work()).addErrback(self._failed)
 
     async def _work(self) -> None:
         try:
@@ -107,8 +136,9 @@ class PacketConnection(Protocol):
             self._transport.loseConnection()
             return
         if answer is not None:
-            self._service.known(self)
             self._transport.write(answer + b"\n" if self._reader.lines else answer)
+        if self._deadline.active():
+            self._deadline.reset(self._patience)
 
     def _failed(self, failure: Failure) -> None:
         self._service.house.log.failure("A packet of {sender} could not be handled", failure, sender=self._sender)
@@ -116,7 +146,7 @@ class PacketConnection(Protocol):
 
 
 class PacketFactory(Factory):
-    """Makes connections, and bounds those that had no answer yet. ``way`` is ``tls`` or ``tcp``."""
+    """Makes connections, and bounds those by which nobody logged in. ``way`` is ``tls`` or ``tcp``."""
 
     noisy = False
 
@@ -137,7 +167,7 @@ class PacketFactory(Factory):
         return connection
 
     def known(self, connection: PacketConnection) -> None:
-        """``connection`` had an answer."""
+        """Somebody logged in by ``connection``."""
         self._strangers.remove(connection)
 
     def gone(self, connection: PacketConnection) -> None:
@@ -158,10 +188,6 @@ class PacketFactory(Factory):
             self._all_gone = Deferred()
             await self._all_gone
 
-    def complain(self, sender: Sender, what: str) -> None:
-        """Say in the log what is wrong with a sender."""
-        self.house.log.warn("registrar: {sender}: {what}", sender=sender, what=what)
-
 
 class PacketDatagrams(DatagramProtocol):
     """The original clients' UDP: a datagram is a packet, and so is its answer."""
@@ -171,22 +197,27 @@ class PacketDatagrams(DatagramProtocol):
     def __init__(self, house: House, desk: Desk) -> None:
         self._house = house
         self._desk = desk
-        self._handled = 0
+        self._handled: Counter[str] = Counter()
+        """How many of each sender's datagrams are being handled."""
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """A packet came, or something else."""
-        if self._handled >= MOST_DATAGRAMS:
+        sender = Sender(plain_address(addr[0]), addr[1], "udp")
+        if self._handled[sender.host] >= MOST_DATAGRAMS_EACH or self._handled.total() >= MOST_DATAGRAMS:
+            self._desk.log.complain(sender, "a datagram is lost: too many of them came at once")
             return
-        self._handled += 1
-        Deferred.fromCoroutine(self._handle(datagram, addr)).addErrback(self._failed)
+        self._handled[sender.host] += 1
+        Deferred.fromCoroutine(self._handle(datagram, sender, addr)).addErrback(self._failed)
 
-    async def _handle(self, datagram: bytes, addr: tuple[str, int]) -> None:
+    async def _handle(self, datagram: bytes, sender: Sender, addr: tuple[str, int]) -> None:
         try:
-            answer = await self._desk.answer(datagram, Sender(plain_address(addr[0]), addr[1], "udp"))
+            answer = await self._desk.answer(datagram, sender)
         except WireError:
             return  # the log has it; who sent it may not even be who it seems
         finally:
-            self._handled -= 1
+            self._handled[sender.host] -= 1
+            if not self._handled[sender.host]:
+                del self._handled[sender.host]
         if answer is not None and self.transport is not None:
             self.transport.write(answer, addr)
 

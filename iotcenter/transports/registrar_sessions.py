@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail
 
@@ -17,13 +17,22 @@ from iotcenter.wire.registrar.packets import HEARTBEAT, MISSED_HEARTBEATS
 SILENCE = HEARTBEAT * MISSED_HEARTBEATS
 """Seconds without a packet that log a device off."""
 
-
 MOST_WAITING = 100
 """Reports of one device that may wait for the disk: its datagrams are not held back by anything else."""
 
 
 class NotStored(Exception):
     """The readings could not be stored now; the text says why."""
+
+
+class Connection(Protocol):
+    """What of a connection matters here."""
+
+    lost: bool
+    """Whether it is gone."""
+
+    def welcome(self) -> None:
+        """Somebody logged in by it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Sender:
     host: str
     port: int
     way: str
-    connection: object | None = None
+    connection: Connection | None = None
     alone: bool = True
 
     def __str__(self) -> str:
@@ -89,10 +98,20 @@ class Session:
             waiter.errback(NotStored(reason))
 
     def trusts(self, sender: Sender) -> bool:
-        """Whether a packet without a password may be this device's."""
+        """Whether a packet without a password may be this device's.
+
+        What logged in over TLS is not trusted in clear text, where a sender's address is easily forged.
+        """
         if sender.connection is not None and sender.connection is self.sender.connection:
             return True
+        return self._is_from_its_host(sender) and (sender.way == "tls" or self.sender.way != "tls")
+
+    def _is_from_its_host(self, sender: Sender) -> bool:
         return sender.alone and sender.host == self.sender.host
+
+    def trusts_heartbeat(self, sender: Sender) -> bool:
+        """The same for STATUS, which clients may send over UDP whatever way they logged in: it changes nothing."""
+        return self.trusts(sender) or self._is_from_its_host(sender)
 
     def heard(self) -> None:
         """The device sent a packet."""
@@ -146,6 +165,8 @@ class Sessions:
         """Log a device in. Raises ``Refused`` where it is logged in already, or may not come in."""
         if device_id in self._sessions:
             raise Refused("it is logged in already")
+        if sender.connection is not None and sender.connection.lost:
+            raise Refused("its connection was gone before its password was checked")
         # A number of its own for each time, so that its readings are numbered anew.
         self._last_boot = max(self._last_boot + 1, int(self._house.clock.seconds()))
         session = Session(self._house, sender, address, partial(self._sessions.__delitem__, device_id))
@@ -155,13 +176,22 @@ class Sessions:
         except Refused:
             del self._sessions[device_id]
             raise
+        if sender.connection is not None:
+            sender.connection.welcome()
 
     def of(self, device_id: str, sender: Sender) -> Session:
         """The session that a packet without a password belongs to, which lives on by it. Raises ``Refused``."""
+        return self._of(device_id, lambda session: session.trusts(sender))
+
+    def alive(self, device_id: str, sender: Sender) -> None:
+        """A heartbeat came. Raises ``Refused``."""
+        self._of(device_id, lambda session: session.trusts_heartbeat(sender))
+
+    def _of(self, device_id: str, trusted: Callable[[Session], bool]) -> Session:
         session = self._sessions.get(device_id)
         if session is None:
             raise Refused("it is not logged in")
-        if not session.trusts(sender):
+        if not trusted(session):
             raise Refused("it is logged in from elsewhere")
         session.heard()
         return session
@@ -172,7 +202,7 @@ class Sessions:
         if session is not None:
             session.end(reason)
 
-    def connection_lost(self, connection: object) -> None:
+    def connection_lost(self, connection: Connection) -> None:
         """Log off who logged in by a connection that is gone."""
         for session in [one for one in self._sessions.values() if one.sender.connection is connection]:
             session.end("its connection is gone")

@@ -74,21 +74,23 @@ class RegistrarTestCase(TestCase):
         self.registrations = Registrations(self.store, self.accounts, self.passwords, self.reactor.seconds)
         self.complaints: list[str] = []
         self.activities: list[str] = []
-        self.service = RegistrarService(
-            RegistrarSettings("127.0.0.1:0", self.open, "0", "0"),
-            House(
-                reactor,
-                self.reactor,
-                self.center,
-                self.authority,
-                self.accounts,
-                _log(self.complaints),
-                _log(self.activities),
-                self.registrations,
-            ),
-        )
+        self.service = self.new_service()
         self.service.startService()
         self.wires: list[Wire] = []
+
+    def new_service(self) -> RegistrarService:
+        """The transport, with a port for each way."""
+        house = House(
+            self.reactor,
+            self.reactor,
+            self.center,
+            self.authority,
+            self.accounts,
+            _log(self.complaints),
+            _log(self.activities),
+            self.registrations,
+        )
+        return RegistrarService(RegistrarSettings("127.0.0.1:0", self.open, "0", "0"), house)
 
     async def tearDown(self) -> None:  # type: ignore[override]
         """Close everything."""

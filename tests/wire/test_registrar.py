@@ -23,7 +23,7 @@ from iotcenter.wire.registrar.packets import (
     Register,
     Status,
 )
-from iotcenter.wire.registrar.stream import PacketReader
+from iotcenter.wire.registrar.stream import BROKEN_AFTER, WHOLE_AFTER, PacketReader
 from iotcenter.wire.registrar.values import readings_of
 
 TIME = "2026-11-22:14:02:09"
@@ -140,10 +140,30 @@ class CodecTests(SynchronousTestCase):
 class StreamTests(SynchronousTestCase):
     """Where a packet ends on a stream."""
 
-    def test_one_read(self) -> None:
-        """Before any newline came, what is read at once is a packet."""
+    def test_silence(self) -> None:
+        """Where no newline comes, silence ends a packet: a short one what reads as a packet, a longer one what does
+        not."""
         reader = PacketReader()
-        self.assertEqual([reader.receive(b"LOGOFF\ta"), reader.receive(b"LOGOFF\tb")], [[b"LOGOFF\ta"], [b"LOGOFF\tb"]])
+        self.assertIsNone(reader.patience)
+        self.assertEqual(reader.receive(b"LOGOFF"), [])
+        self.assertEqual(reader.patience, BROKEN_AFTER)
+        self.assertEqual(reader.receive(b"\tcam"), [])
+        self.assertEqual(reader.patience, WHOLE_AFTER)
+        self.assertEqual(reader.receive(b"-1"), [])
+        self.assertEqual(reader.silence(), b"LOGOFF\tcam-1")
+        self.assertIsNone(reader.patience)
+
+    def test_a_first_line_in_pieces(self) -> None:
+        """A newline ends the first packet too, in however many pieces it came."""
+        reader = PacketReader()
+        self.assertEqual(reader.receive(b"LOGOFF\tca"), [])
+        self.assertEqual(reader.receive(b"m\nLOGOFF"), [b"LOGOFF\tcam"])
+        self.assertIsNone(reader.patience)
+
+    def test_too_long(self) -> None:
+        """What is too long for a packet is refused, whatever would have ended it."""
+        with self.assertRaises(WireError):
+            PacketReader().receive(b"x" * (MAX_PACKET + 1))
 
     @given(st.lists(st.sampled_from(sorted(PACKETS)), min_size=1, max_size=4), st.lists(st.integers(1, 400)))
     def test_lines_in_any_chunks(self, packets: list[bytes], cuts: list[int]) -> None:
