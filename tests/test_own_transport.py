@@ -59,7 +59,7 @@ class OwnTransportTests(TestCase):
         port = free_port()
         config = folder / "iotcenter.toml"
         config.write_text(f'[lines]\nlisten = "127.0.0.1:{port}"\nkey = "a long secret"\n')
-        off = [f"--{name}=off" for name in ("tls", "https", "web")]
+        off = [f"--{name}=off" for name in ("tls", "udp", "https", "web")]
         words = [environment.programs / "twistd", "-n", "--pidfile=", "iotcenter", *off]
         places = [f"--data={folder / 'data'}", f"--config={config}"]
         server = Program(reactor, [*map(str, words), *places], {"PYTHONPATH": ""})
