@@ -16,8 +16,8 @@ from iotdevice.app import App
 from iotdevice.application import Application
 from iotdevice.clock import Clock, machine_boot
 from iotdevice.commands import Commands
-from iotdevice.config import Settings, SshSettings, parse_address
-from iotdevice.connection import Connection, Talk
+from iotdevice.config import Address, Settings, SshSettings
+from iotdevice.connection import Connection, Dial, Talk, over_tls
 from iotdevice.credentials import Credentials
 from iotdevice.devicelog import DeviceLog
 from iotdevice.greeter import Greeter
@@ -33,6 +33,7 @@ from iotdevice.stage import Stage
 from iotdevice.timers import Timers
 from iotdevice.tls import Handshakes, endpoint
 from iotdevice.tunnels import Tunnels
+from iotdevice.udp_link import over_udp
 from iotdevice.version import AGENT
 from iotdevice.workers import Workers
 
@@ -51,13 +52,15 @@ DISK_WITHIN = 10.0
 
 
 class Home(NamedTuple):
-    """What an agent starts from: its locked data directory, and what it says."""
+    """What an agent starts from: its locked data directory, and what it says. ``udp_key`` is set where the link goes
+    over UDP."""
 
     directory: Path
     lock: DataLock
     settings: Settings
     credentials: Credentials
     app: Path
+    udp_key: bytes | None = None
 
 
 class Agent(Service):
@@ -77,7 +80,7 @@ class Agent(Service):
         self._disk = Workers(reactor, "disk", 1)
         self._timers = Timers(reactor)
         self._log = log = DeviceLog(clock)
-        self._ssh = _ssh_offer(home.settings.ssh)
+        self._ssh = SshOffer() if home.udp_key is not None else _ssh_offer(home.settings.ssh)  # tunnels need TLS
         self._spool = spool.Spool(
             home.directory / spool.FILE, home.credentials.device, home.settings.spool, self._spool_says
         )
@@ -119,7 +122,7 @@ class Agent(Service):
         self._home.lock.release()
 
     def _new_tunnels(self, renewal: Renewal) -> Tunnels:
-        server = parse_address(self._home.settings.server)
+        server = self._home.settings.address
         return Tunnels(
             self._reactor,
             self._home.settings.ssh,
@@ -129,7 +132,7 @@ class Agent(Service):
         )
 
     def _new_connection(self, renewal: Renewal) -> Connection:
-        server = parse_address(self._home.settings.server)
+        server = self._home.settings.address
         talk = Talk(
             self._greeter.hello,
             [self._greeter, self._outbox, self._commands, self._log, self._tunnels],
@@ -143,7 +146,7 @@ class Agent(Service):
         )
         return Connection(
             str(server),
-            lambda handshakes: endpoint(self._reactor, server, handshakes),
+            self._dial(server),
             self._clock,
             self._log,
             renewal,
@@ -151,6 +154,11 @@ class Agent(Service):
             Pauses(random.random),
             network_state,
         )
+
+    def _dial(self, server: Address) -> Dial:
+        if self._home.udp_key is not None:
+            return over_udp(self._reactor, server, self._home.udp_key, self._greeter.hello)
+        return over_tls(lambda handshakes: endpoint(self._reactor, server, handshakes), self._clock)
 
     def _loaded(self, app: App) -> None:
         self._application = Application(

@@ -16,6 +16,9 @@ FILE = "iotdevice.toml"
 DEFAULT_PORT = 9998
 """Where IotCenter takes devices in over TLS."""
 
+DEFAULT_UDP_PORT = 9999
+"""Likewise over UDP."""
+
 
 class ConfigError(Exception):
     """A setting is wrong; the text says which, what was found, and what may stand there."""
@@ -44,16 +47,21 @@ class Settings(Struct, frozen=True):
     """All of ``iotdevice.toml``.
 
     ``heartbeat`` is the longest silence in seconds on the link before one end asks the other; 0 leaves it to the
-    server. ``app`` is a path, from the data directory on.
+    server. ``app`` is a path, from the data directory on. With the transport ``udp``, ``server`` has the port for UDP.
     """
 
     server: str = ""
-    transport: Literal["tls"] = "tls"
+    transport: Literal["tls", "udp"] = "tls"
     app: str = ""
     heartbeat: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     allow_reboot: bool = False
     spool: SpoolSettings = SpoolSettings()
     ssh: SshSettings = SshSettings()
+
+    @property
+    def address(self) -> Address:
+        """Where the server is. Raises ``ConfigError``."""
+        return parse_address(self.server, DEFAULT_UDP_PORT if self.transport == "udp" else DEFAULT_PORT)
 
 
 class Address(NamedTuple):
@@ -82,18 +90,18 @@ def load_settings(directory: Path) -> Settings:
     try:
         _refuse_unknown(given, Settings, "")
         settings = _converted(given)
-        parse_address(settings.server)
+        _ = settings.address
     except ConfigError as error:
         raise ConfigError(f"{directory / FILE}: {error}") from None
     return settings
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, default: int = DEFAULT_PORT) -> Address:
     """``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``. Raises ``ConfigError``."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.-]+))(?::(\d{1,5}))?", text, re.ASCII)
-    port = int(match[3] or DEFAULT_PORT) if match else 0
+    port = int(match[3] or default) if match else 0
     if match is None or not 1 <= port <= 65535:
-        raise ConfigError(f"server: {text!r} is not an address such as center.example:{DEFAULT_PORT}")
+        raise ConfigError(f"server: {text!r} is not an address such as center.example:{default}")
     return Address(match[1] or match[2], port)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
 from iotcenter.model import LogLevel
 from iotcenter.wire.messages import CloseCode, Hello, Renew, Welcome
-from iotdevice.channel import Speaker
+from iotdevice.channel import Channel, Speaker
 from iotdevice.clock import Clock
 from iotdevice.conversation import Conversation, Handlers
 from iotdevice.credentials import Credentials
@@ -29,7 +29,25 @@ from iotdevice.trouble import Trouble
 T = TypeVar("T")
 
 Connect = Callable[[Handshakes], IStreamClientEndpoint]
-"""Makes the way to the server, for one try."""
+"""Makes the way to the server over TLS, for one try."""
+
+First = Callable[[], Hello | Renew]
+Converse = Callable[[Any], Conversation]
+
+
+class OpenLink(Protocol):
+    """A link that stands, whatever carries it."""
+
+    ended: Deferred[End]
+    """Fires with how it ended, when it is gone."""
+
+    def stop(self) -> None:
+        """The agent stops: say so, and go."""
+
+
+Dial = Callable[[Credentials, First, Converse], Deferred[Any]]
+"""Opens a link; the Deferred fires with an ``OpenLink``. It is told who the device is, what to say first, and how to
+converse."""
 
 ADVICE = {
     CloseCode.REVOKED: "To take it in again, make a new token on the server, and run: iotdevice enroll TOKEN --replace",
@@ -55,7 +73,7 @@ class Connection:
     def __init__(
         self,
         name: str,
-        connect: Connect,
+        dial: Dial,
         clock: Clock,
         log: DeviceLog,
         renewal: Renewal,
@@ -63,7 +81,7 @@ class Connection:
         pauses: Pauses,
         network: Callable[[], frozenset[Any]],
     ) -> None:
-        self._connect = connect
+        self._dial = dial
         self._clock = clock
         self._renewal = renewal
         self._talk = talk
@@ -72,7 +90,7 @@ class Connection:
         self._network = network
         self._trouble = Trouble(f"The link to {name}", clock, log)
         self._stopped = False
-        self._link: Link | None = None
+        self._link: OpenLink | None = None
         self._waiting: Deferred[Any] | None = None
         self._running: Deferred[None] | None = None
 
@@ -111,24 +129,17 @@ class Connection:
         """Connect, and talk until the link ends."""
         credentials, renewing = self._renewal.credentials, self._renewal.expired
         try:
-            link = await self._wait(self._dial(credentials))
+            link: OpenLink = await self._wait(self._dial(credentials, self._first, self._converse))
         except (CancelledError, ConnectingCancelledError):
             raise
         # Whatever it is that keeps a device from its server, it tries again: nobody is there to start it anew.
         except Exception as error:
             return End(f"the server cannot be reached: {str(error).rstrip('.')}", None, 0.0)
-        assert isinstance(link, Link)
         self._link = link
         end = await link.ended
         self._link = None
         self._renewal.judged(end.code, credentials, renewing)
         return end
-
-    def _dial(self, credentials: Credentials) -> Deferred[IProtocol]:
-        handshakes = Handshakes.for_link(credentials, self._clock.wall())
-        factory = Factory.forProtocol(lambda: Link(self._clock.steady, handshakes, self._first, self._converse))
-        factory.noisy = False
-        return self._connect(handshakes).connect(factory)
 
     def _judge(self, end: End) -> float:
         """Log how a link ended; the answer is how long to wait for the next."""
@@ -158,10 +169,22 @@ class Connection:
     def _first(self) -> Hello | Renew:
         return self._renewal.request() if self._renewal.expired else self._talk.hello()
 
-    def _converse(self, link: Link) -> Conversation:
+    def _converse(self, link: Channel) -> Conversation:
         return Conversation(link, [*self._talk.speakers, self._renewal], self._handlers, self._clock.now)
 
     def _welcomed(self, welcome: Welcome) -> None:
         self._trouble.worked()
         if Welcome in self._talk.handlers:
             self._talk.handlers[Welcome](welcome)
+
+
+def over_tls(connect: Connect, clock: Clock) -> Dial:
+    """Opens links over TLS."""
+
+    def dial(credentials: Credentials, first: First, converse: Converse) -> Deferred[Any]:
+        handshakes = Handshakes.for_link(credentials, clock.wall())
+        factory = Factory.forProtocol(lambda: Link(clock.steady, handshakes, first, converse))
+        factory.noisy = False
+        return connect(handshakes).connect(factory)
+
+    return dial

@@ -29,10 +29,14 @@ from cryptography.x509 import (
 )
 
 from iotcenter.wire.names import DEVICE_URI
+from iotcenter.wire.udp.keys import KEY
 from iotdevice.files import write_atomically
 
 FILE = "identity.pem"
 """One file, so that the key and its certificate change together or not at all."""
+
+UDP_KEY = "udp.key"
+"""Where the device's key for UDP is kept, in hexadecimal digits: enrolling writes it."""
 
 RENEW_AT = 2 / 3
 """How much of its life a certificate has behind it when a new one is asked for: a third is left for bad networks."""
@@ -173,3 +177,17 @@ def _device(certificate: Certificate) -> str | None:
         if re.fullmatch(re.escape(DEVICE_URI) + "[0-9a-f]{32}", uri):
             return uri.removeprefix(DEVICE_URI)
     return None
+
+
+def load_udp_key(directory: Path) -> bytes:
+    """The key for UDP in ``directory``. Raises ``BadCredentials``."""
+    file = directory / UDP_KEY
+    try:
+        text = file.read_text("ascii").strip()
+    except FileNotFoundError:
+        raise BadCredentials(f"{file} is missing: enroll this device again, with --replace, to use UDP") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadCredentials(f"{file}: {getattr(error, 'strerror', None) or 'it is damaged'}") from None
+    if re.fullmatch(f"[0-9a-f]{{{2 * KEY}}}", text) is None:
+        raise BadCredentials(f"{file} is damaged: enroll this device again, with --replace")
+    return bytes.fromhex(text)

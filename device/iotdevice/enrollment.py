@@ -28,6 +28,7 @@ from iotcenter.wire.token import Token
 from iotdevice import config
 from iotdevice.config import Address, ConfigError, parse_address, with_server
 from iotdevice.credentials import (
+    UDP_KEY,
     BadCredentials,
     Credentials,
     fingerprint,
@@ -49,9 +50,6 @@ GOODBYE_WITHIN = 1.0
 
 MAX_ANSWER = 64 * 1024
 """The longest frame that is taken from a server: its answer has some 2 kB."""
-
-UDP_KEY = "udp.key"
-"""Where the device's key for UDP is kept, in hexadecimal digits, for programs that speak it."""
 
 STARTER = """\
 # The settings of this device's agent, which reads them when it starts.

@@ -10,7 +10,7 @@ from iotdevice.agent import Agent, Home
 from iotdevice.apps import app_file
 from iotdevice.clock import Clock, uptime
 from iotdevice.config import ConfigError, data_directory, load_settings
-from iotdevice.credentials import BadCredentials, load_credentials
+from iotdevice.credentials import BadCredentials, load_credentials, load_udp_key
 from iotdevice.lock import DataLock, Locked
 
 
@@ -45,7 +45,8 @@ def _home(data: str | None, app: str | None) -> Home:
     if credentials is None:
         raise ConfigError(f"{directory} is not enrolled: run iotdevice enroll TOKEN --data {directory}")
     settings = load_settings(directory)
-    return Home(directory, DataLock(directory), settings, credentials, app_file(directory, settings, app))
+    udp_key = load_udp_key(directory) if settings.transport == "udp" else None
+    return Home(directory, DataLock(directory), settings, credentials, app_file(directory, settings, app), udp_key)
 
 
 def _steady_reactor() -> tuple[Any, Clock]:

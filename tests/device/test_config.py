@@ -66,7 +66,7 @@ class SettingsTests(Case):
             ),
             ('server = "c"\nheartbeat = "soon"', "heartbeat: Expected `float`, got `str`, found 'soon'"),
             ('server = "c"\n[spool]\nmegabytes = 0', "spool.megabytes: Expected `int` >= 1, found 0"),
-            ('server = "c"\ntransport = "udp"', "transport: Invalid enum value 'udp', found 'udp'"),
+            ('server = "c"\ntransport = "smoke"', "transport: Invalid enum value 'smoke', found 'smoke'"),
             ('server = "c"\n[ssh]\nports = [0]', "ssh.ports.0: Expected `int` >= 1, found 0"),
             ('server = "c"\nspool = 3', "spool: Expected `object`, got `int`, found 3"),
             ("", "server: '' is not an address"),

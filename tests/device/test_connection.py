@@ -19,7 +19,7 @@ from iotcenter.wire.framing import frame
 from iotcenter.wire.messages import Close, CloseCode, Command, Hello, Log, Ping, Pong, Renew
 from iotdevice.clock import Clock
 from iotdevice.config import parse_address
-from iotdevice.connection import Connection, Talk
+from iotdevice.connection import Connection, Talk, over_tls
 from iotdevice.credentials import Credentials, load_credentials
 from iotdevice.network import LOOK_EVERY, NO_NETWORK, network_state
 from iotdevice.pauses import GOOD_LINK, LONGEST, Pauses
@@ -85,7 +85,7 @@ class RetryTests(Case):
         renewal = Renewal(self.folder(), SmallAuthority().credentials(), self.bench.clock, self.bench.log)
         self.connection = Connection(
             "center:9998",
-            lambda _: self.server,
+            over_tls(lambda _: self.server, self.bench.clock),
             self.bench.clock,
             self.bench.log,
             renewal,
@@ -187,7 +187,7 @@ class LinkTests(ReactorCase):
         self.renewal = Renewal(self.directory, credentials or self.center.authority.credentials(), self.clock, self.log)
         connection = Connection(
             "the center",
-            lambda handshakes: endpoint(self.net, parse_address(self.center.address), handshakes),
+            over_tls(lambda handshakes: endpoint(self.net, parse_address(self.center.address), handshakes), self.clock),
             self.clock,
             self.log,
             self.renewal,

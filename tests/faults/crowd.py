@@ -38,7 +38,7 @@ from iotcenter.wire.messages import Ack, Busy, Hello, Report
 from iotdevice import pauses
 from iotdevice.channel import Channel
 from iotdevice.clock import Clock
-from iotdevice.connection import Connection, Talk
+from iotdevice.connection import Connection, Talk, over_tls
 from iotdevice.credentials import Credentials, signing_request
 from iotdevice.devicelog import DeviceLog
 from iotdevice.renewal import Renewal
@@ -122,7 +122,7 @@ class Member:
         renewal = Renewal(Path(), credentials, clock, DeviceLog(clock))
         self._connection = Connection(
             "the server",
-            lambda handshakes: wrapClientTLS(handshakes, way),
+            over_tls(lambda handshakes: wrapClientTLS(handshakes, way), clock),
             clock,
             DeviceLog(clock),
             renewal,
