@@ -724,8 +724,8 @@ def _checked(declared, given):
             if kind is type:
                 raise CommandError(name + " is needed")
             checked[name] = type[1]
-        elif kind is float and isinstance(given[name], int):
-            checked[name] = float(given[name])
+        elif kind in (int, float) and isinstance(given[name], (int, float)) and kind(given[name]) == given[name]:
+            checked[name] = kind(given[name])
         elif isinstance(given[name], kind):
             checked[name] = given[name]
         else:

