@@ -1,50 +1,35 @@
-"""What a server takes of memory and processor time: with one device, after sign-ins, and with many idle links.
+"""What a server takes of memory and processor time: with one device, after sign-ins, and with many idle links; and how
+long it takes until all devices are back when it was killed and started again.
 
-The server runs in a process of its own; this one plays the devices and the browser.
+The server, and the devices of the idle links, run in processes of their own; this one plays the browser.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
-from _support import cpu_seconds, run, show, verdict
-from OpenSSL import SSL
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from _population import SPREAD, all_in, enroll, play
+from _support import cpu_seconds, load, more_files, run, show, verdict
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
 
-from iotcenter.wire.messages import Hello, Ping, Pong
 from tests.daemons import AgentProcess, ServerProcess
-from tests.faults.links import enroll_in_memory, join
-from tests.processes import ROOT, resident, until
-from tests.transports.support import Client
+from tests.processes import ROOT, Program, resident, until
 from tests.web.wire import Wire
 
 MEGABYTES_WITH_ONE = 80
 KILOBYTES_PER_LINK = 50
 """The goals."""
 
-AT_ONCE = 20
-"""How many devices enroll or connect at the same time: a storm is another benchmark."""
+BACK_WITHIN = 60
+"""The goal for as many as there are, in seconds from when the server serves again."""
 
 PASSWORD = "correct horse battery"
-
-
-class IdleDevice(Client):
-    """A device that says nothing, but that it is there."""
-
-    def dataReceived(self, data: bytes) -> None:
-        """Answer pings, and keep nothing."""
-        super().dataReceived(data)
-        for message in self.received:
-            if isinstance(message, Ping):
-                self.send(Pong())
-        self.received.clear()
 
 
 class Bench:
@@ -66,11 +51,55 @@ class Bench:
             self._note_memory("server: memory at start")
             await self._one_device()
             await self._sign_ins()
-            await self._idle_links()
         finally:
             await self._agent.kill()
             await self._server.kill()
+        for count in self._options.devices:
+            self._server = ServerProcess(self._reactor, self._folder / f"server-{count}")
+            await self._idle_links(count)
+        self._rows.append(("load of the machine", load(), ""))
         show(self._rows)
+
+    async def _idle_links(self, count: int) -> None:
+        file = self._folder / f"population-{count}"
+        await enroll(self._reactor, self._server.directory, count, file)
+        await self._server.start()
+        players = play(self._reactor, self._server.tls, file)
+        try:
+            await gatherResults([Deferred.fromCoroutine(one.until("ready", 120.0)) for one in players])
+            await self._come(count, players)
+            await self._rest(count)
+            await self._come_back(count, players)
+        finally:
+            for player in players:
+                await player.end()
+            await self._server.kill()
+
+    async def _come(self, count: int, players: list[Program]) -> None:
+        before, began = self._memory(), self._reactor.seconds()
+        await all_in(players, 1)
+        took = self._reactor.seconds() - began
+        self._rows.append((f"{count} links: until all are in, spread over {SPREAD:g} s", f"{took:.1f} s", ""))
+        self._rows.append((f"{count} links: server's processor time for that", f"{self._cpu():.1f} s", ""))
+        per_link = (self._memory() - before) / count / 1000
+        self._rows.append((f"{count} links: memory for each", *verdict(per_link, KILOBYTES_PER_LINK, "KB")))
+        self._note_memory(f"{count} links: memory in all")
+
+    async def _rest(self, count: int) -> None:
+        busy = self._cpu()
+        await deferLater(self._reactor, self._options.idle)
+        share = (self._cpu() - busy) / self._options.idle * 100
+        what = f"{count} links: processor time over {self._options.idle:g} s of idling"
+        self._rows.append((what, f"{share:.1f} % of a core", ""))
+
+    async def _come_back(self, count: int, players: list[Program]) -> None:
+        await self._server.kill()
+        serving, began = await self._server.start(), self._reactor.seconds()
+        await all_in(players, 2)
+        took = self._reactor.seconds() - began
+        self._rows.append((f"{count} links: kill -9, until the server serves", f"{serving:.1f} s", ""))
+        self._rows.append((f"{count} links: from then until all are back", *verdict(took, BACK_WITHIN, "s")))
+        self._rows.append((f"{count} links: server's processor time for that", f"{self._cpu():.1f} s", ""))
 
     async def _one_device(self) -> None:
         await self._server.enroll("this-machine", self._folder / "agent")
@@ -104,32 +133,6 @@ class Bench:
         wire.write(what + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + head + b"\r\n" + body)
         return await wire.lost
 
-    async def _idle_links(self) -> None:
-        count = self._options.devices
-        contexts = await self._all(lambda number: enroll_in_memory(self._reactor, self._server, f"idle-{number}"))
-        before, busy = self._memory(), self._cpu()
-        self._note_memory(f"server: memory with {count} devices enrolled")
-        await self._all(lambda number: self._join(contexts[number]))
-        self._rows.append((f"processor time for {count} handshakes", f"{self._cpu() - busy:.1f} s", ""))
-        busy = self._cpu()
-        await deferLater(self._reactor, self._options.idle)
-        per_link = (self._memory() - before) / count / 1000  # before anything is asked: a long answer takes memory too
-        self._note_memory(f"server: memory with {count} idle links")
-        self._rows.append(("memory for each idle link", *verdict(per_link, KILOBYTES_PER_LINK, "KB")))
-        share = (self._cpu() - busy) / self._options.idle * 100
-        self._rows.append((f"processor time over {self._options.idle:g} s of idling", f"{share:.1f} % of a core", ""))
-        online = sum(device["state"] == "online" for device in (await self._server.devices()).values())
-        assert online == count + 1, online
-
-    async def _join(self, context: SSL.Context) -> Client:
-        return await join(self._reactor, self._server.tls, context, Hello(boot=1), IdleDevice())
-
-    async def _all(self, make: Any) -> list[Any]:
-        """Do something for each device, some at a time; what came of it, in order."""
-        some = DeferredSemaphore(AT_ONCE)
-        numbers = range(self._options.devices)
-        return await gatherResults([some.run(lambda number: Deferred.fromCoroutine(make(number)), n) for n in numbers])
-
     def _memory(self) -> int:
         return resident(self._server.program.pid)
 
@@ -145,12 +148,12 @@ class Bench:
 def main() -> None:
     """Read the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--devices", type=int, default=1000, help="how many links idle (1000)")
+    sizes = [1000, 5000, 10_000]
+    parser.add_argument("--devices", type=int, nargs="+", default=sizes, help="how many links idle (1000 5000 10000)")
     parser.add_argument("--idle", type=float, default=30.0, help="for how many seconds (30)")
     parser.add_argument("--sign-ins", type=int, default=8, help="how many sign-ins; 10 a minute are allowed (8)")
     options = parser.parse_args()
-    _, most = getrlimit(RLIMIT_NOFILE)
-    setrlimit(RLIMIT_NOFILE, (most, most))
+    more_files()
     with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
         run(lambda reactor: Bench(reactor, Path(folder), options).run())
 
