@@ -344,6 +344,25 @@ class Event(Noun, frozen=True, omit_defaults=False):
     data: dict[str, Any] = {}
 
 
+class OpenPort(Noun, frozen=True, omit_defaults=False):
+    """A port of the server, ``listen_port`` on ``host``, that leads to the ``port`` of a device until it ``expires``.
+
+    ``sent`` and ``received`` are bytes, to the device and from it.
+    """
+
+    id: int
+    device: DeviceName
+    port: int
+    host: str
+    listen_port: int
+    actor: str
+    opened: float
+    expires: float
+    connections: int
+    sent: int
+    received: int
+
+
 class User(Noun, frozen=True, omit_defaults=False):
     """Somebody who may sign in."""
 

@@ -20,6 +20,7 @@ from iotcenter.center.tunnels import Limits
 from iotcenter.clock import Clock
 from iotcenter.config import Config
 from iotcenter.config import WebSettings as WebTable
+from iotcenter.gateway.doors import listen_with
 from iotcenter.gateway.gateway import Gateway
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.authority import Authority
@@ -76,7 +77,8 @@ class Server:
         self._web_certificate = _web_certificate(directory, self._authority, config.web, self._clock)
         self._center = Center(self._store, self._accounts, self._clock, Limits(config.ssh.idle, config.ssh.life))
         self._ssh_keys = SshKeys(self._store, self._clock.seconds)
-        self._users.changed = self._ssh_keys.changed
+        self._users.changed = self._user_changed
+        self._center.open_ports.listen = listen_with(reactor)
         self._gateway = self._make_gateway()
         self._transports = self._make_transports(transports)
         self._schedule = Schedule(reactor, self._clock, directory, config.backup, config.file)
@@ -135,6 +137,11 @@ class Server:
         on: dict[str, Struct] = {name: table for name, table in self._config.transports.items() if _is_on(table)}
         return {name: transports[name].makeService(settings, house) for name, settings in on.items()}
 
+    def _user_changed(self, name: str) -> None:
+        """Somebody has another role, or is gone: what they held open is looked at again, or closed."""
+        self._ssh_keys.changed(name)
+        self._center.open_ports.dismiss(name)
+
     def _make_gateway(self) -> Gateway | None:
         listen = self._config.ssh.listen
         if listen == OFF:
@@ -173,6 +180,7 @@ class Server:
         if self._gateway is not None:
             self._open(self._gateway)
             ports.ssh = self._gateway.address
+            ports.ssh_key = self._gateway.key
         secured = TLSMemoryBIOFactory(web_contexts(self._web_certificate), False, self._site(Door.HTTPS), self._reactor)
         ports.https = self._open_web(self._config.web.https, "", secured, "the web over HTTPS")
         ports.http = self._open_web(self._config.web.http, "127.0.0.1", self._site(Door.HTTP), "the web over HTTP")

@@ -8,8 +8,10 @@ from iotcenter.center.commands import Commands
 from iotcenter.center.devices import Devices
 from iotcenter.center.events import Events
 from iotcenter.center.history import History
+from iotcenter.center.known import KnownDevice
 from iotcenter.center.links import DeviceLink, Links
 from iotcenter.center.logs import Logs
+from iotcenter.center.open_ports import OpenPorts
 from iotcenter.center.readings import Readings
 from iotcenter.center.subscribers import Subscribers
 from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
@@ -39,7 +41,8 @@ class Center:
         self.history = History(store, self.devices)
         self.events = Events(store, clock.seconds)
         self.tunnels = Tunnels(self.devices, self.events, clock, limits)
-        self.devices.leaving = self.commands.removed
+        self.open_ports = OpenPorts(self.devices, self.tunnels, self.events, clock)
+        self.devices.leaving = self._leaving
         self.links.joined = self.commands.joined
         self.links.parted = self._parted
         self.links.listening = self.commands.listening
@@ -65,6 +68,7 @@ class Center:
 
     def stop(self) -> None:
         """Leave no timer behind; the transports have ended their links."""
+        self.open_ports.stop()
         self.tunnels.stop()
         self.links.stop()
         self.commands.stop()
@@ -83,6 +87,10 @@ class Center:
         known = self.devices.find(device)
         if known is not None:
             self.logs.keep(known, (LogLine(0.0, LogLevel.WARNING, text),))
+
+    def _leaving(self, known: KnownDevice) -> None:
+        self.commands.removed(known)
+        self.open_ports.removed(known)
 
     def _parted(self, link: DeviceLink) -> None:
         self.commands.parted(link)

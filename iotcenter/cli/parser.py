@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import REMAINDER, SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import backups, devices, importing, keys, server, talking, udp, users
+from iotcenter.cli import backups, devices, importing, keys, server, talking, tunnels, udp, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -64,6 +64,7 @@ def make_parser() -> ArgumentParser:
     _add_talking(group)
     _add_udp(group.group("udp", "encrypted UDP"))
     _add_users(group.group("user", "people who may sign in"))
+    _add_tunnels(group)
     _add_keys(group.group("key", "the SSH keys by which users reach devices"))
     _add_backups(group)
     _add_tokens(group.group("token", "what other programs come in with"))
@@ -166,6 +167,29 @@ def _add_users(group: _Group) -> None:
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     group.command("role", users.set_role, "name").add_argument("role", choices=ROLES)
     _can_confirm(group.command("remove", users.remove, "name"))
+
+
+def _add_tunnels(top: _Group) -> None:
+    group = top.group("tunnel", "ports that lead to devices, for tools that cannot jump")
+    group.command("list", tunnels.list_all)
+    opening = group.command("open", tunnels.open_port, "device")
+    opening.add_argument("--port", type=int, default=22, help="the port of the device (default: 22)")
+    opening.add_argument(
+        "--for", dest="duration", type=duration, default=3600.0, metavar="TIME", help="for how long (default: 1h)"
+    )
+    opening.add_argument("--listen", metavar="ADDRESS", help="HOST, PORT or HOST:PORT (default: a port of loopback)")
+    closing = group.command("close", tunnels.close_port, "device")
+    closing.add_argument("--port", type=int, help="only those to this port of the device (default: all)")
+    config = top.command("ssh-config", tunnels.ssh_config)
+    config.add_argument(
+        "--folder", type=Path, default=Path("~/.ssh/iotcenter"), help="where to write it (default: ~/.ssh/iotcenter)"
+    )
+    ssh = top.command("ssh", tunnels.ssh, "device")
+    ssh.add_argument("words", nargs=REMAINDER, help="a command to run there")
+    ssh.add_argument("-o", dest="options", action="append", default=[], metavar="OPTION", help="an option of ssh's")
+    for parser in (config, ssh):
+        parser.add_argument("--user", help="who you are on this server (default: your name on this machine)")
+        parser.add_argument("--host", help="where this server is found (default: as it knows itself)")
 
 
 def _add_keys(group: _Group) -> None:

@@ -42,9 +42,9 @@ class Addresses:
         if request is not None and door is Door.HTTPS and not _is_loopback(host_of(request, door)):
             return f"https://{host_of(request, door)}"
         if self._ports.https is not None:
-            return self._url(Door.HTTPS, self._host(self._ports.https[0], request, door), self._ports.https[1])
+            return self._url(Door.HTTPS, self.host(self._ports.https[0], request, door), self._ports.https[1])
         interface, port = self._ports.http or ("", 80)
-        return self._url(Door.HTTP, self._host(interface, request, door), port)
+        return self._url(Door.HTTP, self.host(interface, request, door), port)
 
     def place(self, request: Request, door: Door, wanted: str | None = None) -> Place:
         """Where a new device finds this server: ``wanted`` (a host, perhaps with the port of HTTPS), or the same as who
@@ -69,7 +69,8 @@ class Addresses:
             return self._url(Door.HTTP, host[0], host[1] or 80)
         return self._url(Door.HTTPS, host[0], host[1] or self._ports.https[1])
 
-    def _host(self, interface: str, request: Request | None, door: Door) -> str:
+    def host(self, interface: str, request: Request | None, door: Door) -> str:
+        """Where a port on ``interface`` is found, as far as the way is known by which somebody came."""
         if interface not in _EVERYWHERE:
             return interface
         if request is not None and door is not Door.CONTROL and not _is_loopback(host_of(request, door)):

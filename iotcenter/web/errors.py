@@ -10,9 +10,10 @@ import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand, UnknownDevice
+from iotcenter.center.errors import DeviceOffline, TooManyCommands, TunnelRefused, UnknownCommand, UnknownDevice
 from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.interfaces import Refused
+from iotcenter.listening import CannotOpen
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable, StorageError, TookTooLong, TooMuch
 from iotcenter.wire.arguments import ArgumentsError
 
@@ -101,6 +102,8 @@ _EXPLANATIONS: tuple[tuple[type[Exception], Callable[[Any], HTTPProblem]], ...] 
     (UnknownCommand, _plain(404, "unknown_command")),
     (DeviceOffline, _plain(409, "device_offline")),
     (TooManyCommands, _plain(429, "too_many_commands")),
+    (TunnelRefused, _plain(409, "tunnel_refused")),
+    (CannotOpen, _plain(409, "cannot_listen")),
     (ArgumentsError, _arguments),
     (Unfit, _unfit),
     (TooManyTries, _too_many_tries),

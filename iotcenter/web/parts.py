@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 class Ports:
     """Where the doors stand open: (interface, port) each, None where one is shut. Filled in once they are open.
 
-    ``transports`` has those of the devices, by the transport's name.
+    ``ssh_key`` is the public host key of the SSH gateway. ``transports`` has those of the devices, by the transport's
+    name.
     """
 
     https: tuple[str, int] | None = None
     http: tuple[str, int] | None = None
     ssh: tuple[str, int] | None = None
+    ssh_key: str = ""
     transports: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property

@@ -7,6 +7,7 @@ import os
 import random
 from pathlib import Path
 from signal import SIGINT
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -39,6 +40,11 @@ class Hearing(Protocol):
     def __init__(self) -> None:
         self.heard = b""
         self.lost: Deferred[bytes] = Deferred()
+
+    @property
+    def tcp(self) -> Any:
+        """What to write to."""
+        return self.transport
 
     def dataReceived(self, data: bytes) -> None:
         """Keep it."""
@@ -114,8 +120,8 @@ class SessionTests(GatewayCase):
         await forwarding.until("Entering interactive session")
         for text in (b"one", b"two" * 100_000):
             client = await connectProtocol(TCP4ClientEndpoint(self.reactor, "127.0.0.1", port), Hearing())
-            client.transport.write(text)
-            client.transport.loseWriteConnection()
+            client.tcp.write(text)
+            client.tcp.loseWriteConnection()
             self.assertEqual(await client.lost, b"you said: " + text)
 
     async def test_one_direction_ends_first(self) -> None:

@@ -15,6 +15,7 @@ from iotcenter.web.api.retention import RetentionHandlers
 from iotcenter.web.api.ssh_keys import SshKeyHandlers
 from iotcenter.web.api.status import StatusHandlers
 from iotcenter.web.api.tokens import TokenHandlers
+from iotcenter.web.api.tunnels import TunnelHandlers
 from iotcenter.web.api.udp import UdpHandlers
 from iotcenter.web.api.users import UserHandlers
 from iotcenter.web.parts import Parts
@@ -32,6 +33,7 @@ _KINDS = (
     UdpHandlers,
     UserHandlers,
     SshKeyHandlers,
+    TunnelHandlers,
     TokenHandlers,
 )
 

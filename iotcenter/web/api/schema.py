@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from iotcenter.center import open_ports
 from iotcenter.center.commands import MAX_LIFETIME, MAX_TIMEOUT
 from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
-from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Number, Role, SeriesName, Time
+from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Number, Port, Role, SeriesName, Time
 from iotcenter.storage import arrivals
 from iotcenter.storage.events import MOST_EVENTS
 from iotcenter.storage.forecast import Disk
@@ -224,6 +225,52 @@ class SshKeyQuery(Taken, frozen=True):
     """Which key: ``SHA256:...``, as ``ssh-keygen -l`` shows it."""
 
     fingerprint: Annotated[str, Meta(max_length=64)]
+
+
+class NewTunnel(Taken, frozen=True):
+    """A port of this server that shall lead to the ``port`` of a device for ``lifetime`` seconds. ``listen`` is an
+    address, a port or both; without it a free port of loopback is taken."""
+
+    port: Port = 22
+    lifetime: Annotated[float, Meta(ge=1, le=open_ports.MAX_LIFETIME)] = 3600.0
+    listen: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class TunnelQuery(Taken, frozen=True):
+    """Which ports: those that lead to this port of the device; all without it."""
+
+    port: Port | None = None
+
+
+class TunnelSession(Noun, frozen=True, omit_defaults=False):
+    """A tunnel that stands: ``actor`` reaches the ``port`` of a device by the ``way`` that is said in words.
+
+    ``sent`` and ``received`` are bytes, to the device and from it.
+    """
+
+    device: DeviceName
+    port: int
+    actor: str
+    way: str
+    since: float
+    sent: int
+    received: int
+
+
+class SshConfigQuery(Taken, frozen=True):
+    """For whom, and where they find the server."""
+
+    user: Annotated[str, Meta(pattern=r"^[a-z0-9._@-]{1,64}$(?!\n)")] | None = None
+    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}$(?!\n)")] | None = None
+
+
+class SshConfig(Noun, frozen=True, omit_defaults=False):
+    """``config`` is for ``ssh -F`` or an Include, ``known_hosts`` the file that it names, ``jump`` goes behind
+    ``-J``."""
+
+    config: str
+    known_hosts: str
+    jump: str
 
 
 class EventQuery(Taken, frozen=True):

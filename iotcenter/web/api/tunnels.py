@@ -1,0 +1,60 @@
+"""The SSH gateway: what stands open through it, ports that are opened for a while, and what OpenSSH is told of it."""
+
+from __future__ import annotations
+
+from twisted.web.server import Request
+
+from iotcenter.model import OpenPort, Role
+from iotcenter.web.api.schema import NewTunnel, SshConfig, SshConfigQuery, TunnelQuery, TunnelSession
+from iotcenter.web.doors import Door
+from iotcenter.web.guard import ID, api
+from iotcenter.web.jumping import Jumping
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+from iotcenter.web.ssh_config import known_hosts, reachable, ssh_config
+
+
+class TunnelHandlers:
+    """Opens and closes ports, and tells who is connected to which device."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._center = parts.center
+        self._jumping = Jumping(parts)
+
+    @api("/tunnels", role=Role.OPERATOR)
+    async def sessions(self, request: Request, principal: Principal) -> tuple[TunnelSession, ...]:
+        """The tunnels that stand now: SSH sessions, and connections to open ports."""
+        return tuple(
+            TunnelSession(one.device.name, one.port, one.opener.actor, one.opener.way, one.since, *one.bytes)
+            for one in self._center.tunnels.sessions()
+        )
+
+    @api("/open-ports", role=Role.OPERATOR)
+    async def ports(self, request: Request, principal: Principal) -> tuple[OpenPort, ...]:
+        """The ports of this server that lead to devices now."""
+        return self._center.open_ports.all()
+
+    @api("/devices/<name>/open-ports", role=Role.OPERATOR, method="POST", status=201, failures=(404, 409))
+    async def open(self, request: Request, principal: Principal, name: str, body: NewTunnel) -> OpenPort:
+        """Open a port of this server that leads to one of the device; it closes by itself."""
+        return self._jumping.open(principal, name, body.port, body.lifetime, body.listen)
+
+    @api("/devices/<name>/open-ports", role=Role.OPERATOR, method="DELETE", status=204, failures=(404,))
+    async def close_all(self, request: Request, principal: Principal, name: str, query: TunnelQuery) -> None:
+        """Close the ports that lead to a device, or to one port of it, with what goes through them."""
+        self._center.open_ports.close(principal.actor, device=name, port=query.port)
+
+    @api(f"/open-ports/<{ID}:id>", role=Role.OPERATOR, method="DELETE", status=204, failures=(404,))
+    async def close(self, request: Request, principal: Principal, id: int) -> None:
+        """Close one port, with what goes through it."""
+        self._center.open_ports.close(principal.actor, id=id)
+
+    @api("/ssh-config", role=Role.OPERATOR, failures=(409,))
+    async def config(self, request: Request, principal: Principal, query: SshConfigQuery, door: Door) -> SshConfig:
+        """What OpenSSH is told of this server and its devices, for ``user`` (or whoever asks), who find it at ``host``.
+
+        ``{known_hosts}`` in it stands for the file that the second text is kept in.
+        """
+        jump = self._jumping.jump(request, door, query.user or principal.name, query.host)
+        devices = reachable(self._center.devices.all())
+        return SshConfig(ssh_config(jump, devices, "{known_hosts}"), known_hosts(jump, devices), jump.place)
