@@ -37,8 +37,8 @@ class Caller(Protocol):
     def join(self, half: Half) -> None:
         """The device is there."""
 
-    def abort(self) -> None:
-        """End the connection now."""
+    def close(self) -> None:
+        """End the connection."""
 
 
 class Door(Protocol):
@@ -170,7 +170,7 @@ class OpenPorts:
 
     def _connected(self, one: _Open, opener: Opener, caller: Any) -> None:
         if one.id not in self._open:
-            caller.abort()
+            caller.close()
             return
         way = Opener(opener.actor, f"port {one.door.port} of {one.door.host}", opener.zone)
         opening = Deferred.fromCoroutine(self._lead(one, way, caller))
@@ -186,7 +186,7 @@ class OpenPorts:
         await self._tunnels.open(one.known.name, one.port, opener, caller, joined)
 
     def _failed(self, failure: Failure, caller: Any) -> None:
-        caller.abort()
+        caller.close()
         if not failure.check(TunnelRefused, CancelledError):  # the refusal is an event already
             self.log.failure("A connection to an open port failed", failure)
 

@@ -68,8 +68,7 @@ class SshKeys:
         Fails with ``Unfit`` where that is none, and with storage's ``NotFound``, ``NameTaken`` and ``TooManyKeys``.
         """
         key, comment = parse(text)
-        blob = base64.b64decode(key.partition(" ")[2])
-        row = SshKeyRow(fingerprint_of(blob), canonical(user), key, comment, self._seconds())
+        row = SshKeyRow(fingerprint_of_line(key), canonical(user), key, comment, self._seconds())
         await self._store.add(row)
         return _shown(row)
 
@@ -102,6 +101,11 @@ class SshKeys:
 def fingerprint_of(blob: bytes) -> str:
     """What a key is called: ``SHA256:`` and the digest in Base64, as OpenSSH has it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
+def fingerprint_of_line(line: str) -> str:
+    """The fingerprint of a public key as it stands in files: its type, and itself in Base64."""
+    return fingerprint_of(base64.b64decode(line.split()[1] + "=="))
 
 
 def parse(text: str) -> tuple[str, str]:

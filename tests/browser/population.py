@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Iterator
 
-from iotcenter.model import AppState, CommandOffer, LogLevel, Reading, Series, Value
+from iotcenter.model import AppState, CommandOffer, LogLevel, Reading, Series, SshOffer, Value
 from iotcenter.web.parts import Parts
 from tests.browser.devices import EVERYTHING, IDENTIFY, REBOOT, RELAY, SERIES, MadeUpDevice, make_device
 
@@ -20,6 +20,8 @@ MACHINE = (
     Series("network_out", "Network out", "B", 10.0),
     Series("door", "Door", "", 0.0),
 )
+
+SSH = SshOffer((22, 8081), ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGq6mC9mHnOWwhqXkKpzWW2qjSo2dWdBUN0ZQkCb2T6W",))
 
 NAMES = (
     "aquarium",
@@ -107,7 +109,7 @@ def _answer(name: str, args: dict[str, object]) -> object:
 async def _add_machine(parts: Parts, devices: dict[str, MadeUpDevice]) -> None:
     """The server's own machine, as its agent reports it, with a log."""
     machine = devices["kitchen-pi"] = await make_device(parts, "kitchen-pi", "192.168.1.34")
-    machine.connect(MACHINE, (IDENTIFY, RELAY, EVERYTHING, REBOOT), agent="iotdevice/1.0 Linux 6.1 aarch64")
+    machine.connect(MACHINE, (IDENTIFY, RELAY, EVERYTHING, REBOOT), agent="iotdevice/1.0 Linux 6.1 aarch64", ssh=SSH)
     now = parts.reactor.seconds()
     values: dict[str, Value] = {"load": 0.42, "memory": 37.4, "disk": 61.2, "uptime": 5.3 * 86400, "door": "open"}
     await machine.remember([Reading(name, value, now - 1) for name, value in values.items()])

@@ -44,6 +44,12 @@ def _wrong_sign_in(page: Page) -> None:
     _submit(page)
 
 
+def _type_and_submit(page: Page, fields: dict[str, str]) -> None:
+    _type(page, fields)
+    page.locator("main form:has(textarea) [type=submit]").click()
+    page.wait_for_load_state()
+
+
 def _add(page: Page) -> None:
     _type(page, {"name": "balcony"})
     _submit(page)
@@ -101,6 +107,11 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("charts", "/charts", True, _nothing),
     ("charts-two", "/charts?s=kitchen-pi.cpu_temperature&s=kitchen-pi.load&s=attic.humidity", True, _nothing),
     ("charts-unfit", "/charts?s=attic.humidity&from=yesterday&device=kitchen-pi", True, _nothing),
+    ("ssh", "/devices/kitchen-pi/ssh", True, _nothing),
+    ("ssh-open", "/devices/kitchen-pi/ssh", True, _submit),
+    ("ssh-none", "/devices/attic/ssh", True, _nothing),
+    ("ssh-keys", "/ssh-keys", True, _nothing),
+    ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
     ("more", "/more", True, _nothing),
     ("about", "/about", True, _nothing),
     ("not-found", "/devices/kitchenpi", True, _nothing),

@@ -27,6 +27,9 @@ PAGES = (
     "/charts",
     "/charts?s=kitchen-pi.cpu_temperature&s=attic.humidity&device=kitchen-pi",
     "/charts?s=attic.humidity&from=yesterday",
+    "/devices/kitchen-pi/ssh",
+    "/devices/attic/ssh",
+    "/ssh-keys",
     "/more",
     "/about",
 )

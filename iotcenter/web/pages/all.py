@@ -16,6 +16,8 @@ from iotcenter.web.pages.error import ErrorPages
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.setup import SetupPages
 from iotcenter.web.pages.sign_in import SignInPages
+from iotcenter.web.pages.ssh import SshPages
+from iotcenter.web.pages.ssh_keys import SshKeyPages
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -31,6 +33,8 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         DevicePages(parts, renderer),
         CommandPages(parts, renderer),
         ChartPages(parts, renderer),
+        SshPages(parts, renderer),
+        SshKeyPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),
     )
