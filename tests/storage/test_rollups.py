@@ -22,6 +22,8 @@ from iotcenter.storage.history import BucketColumns, Question, RawColumns
 from iotcenter.storage.intake import Intake, Waiting
 from iotcenter.storage.retention import From, Keep, advance, drop_some
 from iotcenter.storage.rollups import reckon, to_reckon
+from iotcenter.storage.tiers import DAY as DAY_TIER
+from iotcenter.storage.tiers import HOUR as HOUR_TIER
 from iotcenter.wire.messages import Report
 from tests.storage.support import KITCHEN
 
@@ -239,6 +241,23 @@ class PropertyTests(RollupCase):
 def rows_of(columns: BucketColumns) -> list[tuple[Any, ...]]:
     """The buckets one by one."""
     return list(zip(columns.t, columns.count, columns.min, columns.max, columns.mean, columns.last, strict=True))
+
+
+class BoundTests(RollupCase):
+    """How few readings of a day or an hour have no finer buckets."""
+
+    def test_around_the_bound(self) -> None:
+        """Nothing is missed or doubled where the bound is met, or passed by one, or in one commit."""
+        for tier, every in ((DAY_TIER, 300.0), (HOUR_TIER, 10.0)):
+            for count in range(tier.few - 1, tier.few + 3):
+                storage = Storage(self.path)
+                start = START // 86400 * 86400.0
+                values: list[Value] = [float(number) for number in range(count)]
+                storage.store(Run(1, start, every, values, 100).reports())
+                for boot in (2, 3, 4):
+                    storage.store(Run(boot, start + boot, 1.0, [7.0], 1).reports())
+                    self.check(storage)
+                storage.connection.close()
 
 
 class ReckoningTests(RollupCase):

@@ -26,13 +26,14 @@ class AboutPages:
 
     @page("/about")
     async def about(self, request: Request, principal: Principal) -> str:
-        """Version, ports and certificates."""
+        """Version, room, ports and certificates."""
         parts = self._parts
         return self._renderer.render(
             "about.html",
             principal,
             place="more",
             total=len(parts.center.devices.all()),
+            disk=await parts.store.disk(),
             ports=parts.ports,
             own=parts.web_certificate.own,
             web_fingerprint=in_pairs(parts.web_certificate.fingerprint()),

@@ -77,9 +77,10 @@ class PageTests(WebTestCase):
             self.assertEqual(page.count('class="log-line"'), 1)
 
     async def test_about(self) -> None:
-        """The server tells of its certificates, as browsers show them."""
+        """The server tells of its certificates, as browsers show them, and of the room that it has."""
         page = text(await self.ask("GET", "/about", await self.user(Role.VIEWER)))
         self.assertEqual(len(re.findall(r"<code>(?:[0-9A-F]{2}:){31}[0-9A-F]{2}</code>", page)), 2)
+        self.assertIn("Known after 6 hours of measuring", page)
 
 
 class ChangeTests(WebTestCase):
