@@ -1,10 +1,10 @@
 """Many devices in one process: each has its own credentials and the agent's own way to keep a link, and counts.
 
-``python -m tests.faults.crowd FOLDER PORT EVERY [patient]`` plays those that ``enrolled`` has left in FOLDER: each
-reports its next number every so many seconds. It prints how many links are open where that is all or none. Told to
+``python -m tests.faults.crowd FOLDER PORT EVERY [patient] [wait]`` plays those that ``enrolled`` has left in FOLDER:
+each reports its next number every so many seconds. It prints how many links are open where that is all or none. Told to
 ``stop`` (a line on its standard input), it makes no more, and when all is acknowledged it writes down how many numbers
 each device made, and ends. Without ``patient`` a server that dies all the time is looked for as if that happened for
-the first time.
+the first time; with ``wait`` they begin when the first line is read.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -70,8 +71,9 @@ class Members(NamedTuple):
     certificates: list[tuple[str, bytes]]
 
 
-async def enrolled(reactor: Any, server: Path, folder: Path, count: int) -> list[str]:
-    """Enroll so many devices in the data directory ``server``, on which no server runs; their ids, in order."""
+async def enrolled(reactor: Any, server: Path, folder: Path, count: int, first: int = 1) -> list[str]:
+    """Enroll so many devices in the data directory ``server``, on which no server runs; their ids, in order, which
+    count from ``first``."""
     server.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     store = Store(server, reactor)
@@ -81,7 +83,8 @@ async def enrolled(reactor: Any, server: Path, folder: Path, count: int) -> list
         key = generate_private_key(SECP256R1())
         request = signing_request(key)
         signed = [
-            (f"{number:032x}", *authority.sign_device(request, f"{number:032x}")) for number in range(1, count + 1)
+            (f"{number:032x}", *authority.sign_device(request, f"{number:032x}"))
+            for number in range(first, first + count)
         ]
         for start in range(0, count, AT_ONCE):
             await gatherResults([_add(store, *one) for one in signed[start : start + AT_ONCE]])
@@ -195,6 +198,7 @@ class Crowd(LineOnlyReceiver):
     def __init__(self, reactor: Any, folder: Path, port: int, every: float) -> None:
         self.ended: Deferred[None] = Deferred()
         self._folder = folder
+        self._started = False
         self._stopping = False
         self._open: int | None = None
         members: Members = msgspec.msgpack.decode((folder / MEMBERS).read_bytes(), type=Members)
@@ -207,11 +211,15 @@ class Crowd(LineOnlyReceiver):
 
     def start(self) -> None:
         """Let all of them begin."""
+        self._started = True
         for member in self.members:
             member.start()
 
     def lineReceived(self, line: bytes) -> None:
-        """They are to stop."""
+        """They are to begin, or else to stop."""
+        if not self._started:
+            self.start()
+            return
         self._stopping = True
         for member in self.members:
             member.stop()
@@ -233,13 +241,18 @@ def _add(store: Store, id: str, certificate: bytes, expires: float) -> Deferred[
     return store.devices.add(id, f"member-{int(id, 16)}", "tls", time.time(), key, expires)
 
 
-async def main(reactor: Any, folder: str, port: str, every: str, *patient: str) -> None:
+async def main(reactor: Any, folder: str, port: str, every: str, *words: str) -> None:
     """Play them until they are told to stop, and all is acknowledged."""
-    if not patient:
+    if "patient" not in words:
         pauses.GOOD_LINK = 0.0
+    _, most = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (most, most))
     crowd = Crowd(reactor, Path(folder), int(port), float(every))
     StandardIO(crowd)
-    crowd.start()
+    if "wait" in words:
+        print("ready", flush=True)
+    else:
+        crowd.start()
     await crowd.ended
 
 
