@@ -29,6 +29,7 @@ from iotcenter.storage.retention import Keep
 from iotcenter.storage.rollups import build
 from iotcenter.storage.store import FILE, Store
 from iotcenter.storage.tiers import TIERS
+from iotcenter.wire.codec import encode
 from iotcenter.wire.messages import Report
 
 DEVICES = 10
@@ -113,6 +114,7 @@ class Bench:
         rows += [(f"of that in {name}", f"{part:.1f} B", "") for name, part in self._parts()]
         self._store.open()
         self._store.start(Keep(), time.time)
+        self._store.readings.start()
         coming, watcher = LoopingCall(self._send), LoopingCall(self._watch)
         coming.start(0.1).addErrback(print)
         watcher.start(0.002).addErrback(print)
@@ -182,7 +184,7 @@ class Bench:
             self._fleet.sequence[device] += 10
             names = self._random.sample(range(self._fleet.each), 10)
             report = Report(1, first, tuple(Reading(f"s{name}", self._random.uniform(10, 30), now) for name in names))
-            self._store.readings.append(device, report, now, partial(self._done, time.monotonic()))
+            self._store.readings.append(device, now, [encode(report)], partial(self._done, time.monotonic()))
 
     def _done(self, sent: float, outcome: Any) -> None:
         self._acknowledged.append((time.monotonic() - sent) * 1000)

@@ -54,7 +54,9 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The table ``[storage]``: for how many days readings are kept, raw and summed up; 0 is for ever.
+    """The table ``[storage]``: for how many days readings are kept, raw and summed up; 0 is for ever. And how many
+    seconds of reports are gathered before they are brought to disk and acknowledged: SD cards wear out by the number of
+    writes.
 
     What is coarser is kept at least as long as what is finer. Two years of raw readings let this summer be compared
     with the last one, second by second; minutes take a hundredth of what a reading each second takes, hours next to
@@ -65,6 +67,7 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_minutes: KeptDays = 5 * 365
     keep_hours: KeptDays = 0
     keep_days: KeptDays = 0
+    commit_every: Annotated[float, Meta(ge=0, le=60)] = 0.0
 
 
 class BackupSettings(Struct, frozen=True, forbid_unknown_fields=True):

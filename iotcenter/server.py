@@ -65,7 +65,7 @@ class Server:
         self._lock = lock
         self._created = not (directory / FILE).exists()
         self._listeners: list[IService] = []
-        self._store = Store(directory, reactor)
+        self._store = Store(directory, reactor, config.storage.commit_every)
         self._store.open()
         self._clock = Clock(reactor, self._store.last_written)
         self._authority = Authority.open(directory, self._clock.seconds)

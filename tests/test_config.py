@@ -53,6 +53,9 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(
             self.complaint('[log]\nlevel = "loud"'), "log.level is 'loud': allowed: debug, info, warn, error"
         )
+        self.assertEqual(
+            self.complaint("[storage]\ncommit_every = 61"), "storage.commit_every is 61: expected `float` <= 60.0"
+        )
         self.assertIn("tls is 3; it must be a table: [tls]", self.complaint("tls = 3"))
 
     def test_wrong_listeners(self) -> None:

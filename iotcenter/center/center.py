@@ -32,10 +32,11 @@ class Center:
     """
 
     def __init__(self, store: Store, accounts: Accounts, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._store = store
         self.subscribers = Subscribers(clock)
         self.devices = Devices(store, accounts, self.subscribers, clock)
         self.links = Links(store, self.devices, self.subscribers, clock)
-        self.readings = Readings(store, self.subscribers, clock)
+        self.readings = Readings(store, self.devices, self.subscribers, clock)
         self.commands = Commands(store, self.devices, self.subscribers, clock)
         self.logs = Logs(store, self.devices, self.subscribers, clock)
         self.history = History(store, self.devices)
@@ -60,6 +61,7 @@ class Center:
         """Take up what is kept on disk."""
         await self.devices.load()
         await self.commands.load()
+        self._store.readings.start()
 
     def start(self) -> None:
         """Begin to watch over presence and tunnels."""

@@ -39,7 +39,9 @@ class Devices:
         for row in await self._store.devices.all():
             self._enter(row)
         for device_id, values in (await self._store.readings.latest()).items():
-            self._by_id[device_id].latest.update(values)
+            if (known := self._by_id.get(device_id)) is not None:  # it may be removed, and reports of it wait
+                known.latest.update(values)
+                known.names.update(values)
         for device_id, account in (await self._store.readings.accounts()).items():
             known = self._by_id[device_id]
             known.count(account.received, account.duplicates, account.late, account.refused)

@@ -48,6 +48,7 @@ class KnownDevice:
         self.state = PresenceState.OFFLINE
         self.commands: tuple[CommandOffer, ...] = ()
         self.ssh = SshOffer()
+        self.names: set[str] = set()
         self.latest: dict[str, tuple[Value, float]] = {}
         self.timeline = Timeline()
         self.received = 0

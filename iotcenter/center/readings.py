@@ -5,16 +5,19 @@ This is the hot path: no Deferred, no task and no line of log per report.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from twisted.logger import Logger
-
+from iotcenter.center.devices import Devices
 from iotcenter.center.subscribers import LiveReading, Subscribers
-from iotcenter.storage.readings import Outcome
+from iotcenter.model import DeviceId
+from iotcenter.storage.admission import Admitted, admit
+from iotcenter.storage.errors import StorageError
+from iotcenter.storage.readings import Merged
 from iotcenter.storage.store import Store
-from iotcenter.wire.codec import DamagedReport
+from iotcenter.wire.codec import DamagedReport, encode_report
 from iotcenter.wire.messages import Ack, Busy, Report
 
 if TYPE_CHECKING:
@@ -27,49 +30,73 @@ then."""
 
 
 class Readings:
-    """Stores reports and acknowledges them. Acknowledgements of one commit go out together, merged where they touch."""
+    """Stores reports and acknowledges them. Acknowledgements of one commit go out together, merged where they touch.
 
-    log = Logger()
+    What is wrong with a reading is said with the acknowledgement. The account moves later, when the reports are merged
+    into the tables: only then is it known what had come before.
+    """
 
-    def __init__(self, store: Store, subscribers: Subscribers, clock: Clock) -> None:
+    def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock) -> None:
         self._store = store
+        self._devices = devices
         self._subscribers = subscribers
         self._clock = clock
         self._acks: dict[DeviceLink, list[Ack]] = {}
         store.readings.committed = self._acknowledge
+        store.readings.merged = self._count
 
     def report(self, attachment: DeviceLink, report: Report | DamagedReport) -> None:
         """A device sent readings."""
-        now = self._clock.seconds()
-        attachment.known.last_report = now
-        report = attachment.known.timeline.place(report, now)
-        self._store.readings.append(attachment.known.id, report, now, partial(self._stored, attachment, report))
+        self.reports(attachment, (report,), (encode_report(report),))
 
-    def _stored(self, attachment: DeviceLink, report: Report | DamagedReport, outcome: Outcome) -> None:
-        if outcome.error is not None:
-            self._turn_away(attachment, report, str(outcome.error))
+    def reports(
+        self, attachment: DeviceLink, reports: Sequence[Report | DamagedReport], bodies: Sequence[bytes]
+    ) -> None:
+        """A device sent readings, in several reports that came together."""
+        now = self._clock.seconds()
+        known = attachment.known
+        known.last_report = now
+        placed = [known.timeline.place(report, now) for report in reports]
+        if any(after is not before for after, before in zip(placed, reports, strict=True)):
+            bodies = [encode_report(report) for report in placed]
+        admitted = admit(placed, now, known.names)
+        self._store.readings.append(known.id, now, bodies, partial(self._stored, attachment, placed, admitted))
+
+    def _stored(
+        self,
+        attachment: DeviceLink,
+        placed: Sequence[Report | DamagedReport],
+        admitted: Admitted,
+        error: StorageError | None,
+    ) -> None:
+        if error is not None:
+            self._turn_away(attachment, placed, str(error))
             return
         known = attachment.known
-        known.count(len(outcome.new), outcome.duplicates, outcome.late, len(outcome.refused))
-        count = report.count if isinstance(report, DamagedReport) else len(report.readings)
-        ack = Ack(report.boot, report.sequence, count, outcome.refused)
-        self._acks.setdefault(attachment, []).append(ack)
-        for reading in outcome.new:
+        self._acks.setdefault(attachment, []).extend(admitted.acks)
+        for reading in admitted.newest.values():
             if known.newest(reading):
                 trend = known.trend(reading.name, reading.time)
                 live = LiveReading(known.name, reading.name, reading.value, reading.time, trend)
                 self._subscribers.changed(live)
 
-    def _turn_away(self, attachment: DeviceLink, report: Report | DamagedReport, reason: str) -> None:
-        attachment.known.timeline.forget(report)
-        if attachment.current:
-            attachment.link.send(Busy(report.boot, report.sequence, RETRY, reason))
+    def _turn_away(self, attachment: DeviceLink, placed: Sequence[Report | DamagedReport], reason: str) -> None:
+        for report in placed:
+            attachment.known.timeline.forget(report)
+            if attachment.current:
+                attachment.link.send(Busy(report.boot, report.sequence, RETRY, reason))
 
     def _acknowledge(self) -> None:
         waiting, self._acks = self._acks, {}
         for attachment, acks in waiting.items():
             for ack in merged(acks):
                 attachment.link.send(ack)
+
+    def _count(self, merged: Mapping[DeviceId, Merged]) -> None:
+        for device, found in merged.items():
+            known = self._devices.find(device)
+            if known is not None:
+                known.count(found.received, found.duplicates, found.late, found.refused)
 
 
 def merged(acks: list[Ack]) -> list[Ack]:

@@ -57,16 +57,20 @@ def commit(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Exceptio
     Raises ``sqlite3.Error`` where all of it failed. Close the connection then: what it believes cannot be trusted.
     """
     connection.execute("BEGIN IMMEDIATE")
-    errors = [_run(connection, job) for job in jobs]
+    errors = [attempt(connection, job.run) for job in jobs]
     connection.execute("COMMIT")
     return errors
 
 
-def _run(connection: sqlite3.Connection, job: Job) -> Exception | None:
-    connection.execute("SAVEPOINT job")
+def attempt(connection: sqlite3.Connection, run: Callable[[sqlite3.Connection], None]) -> Exception | None:
+    """Do ``run`` in a savepoint of its own; where it fails, what it wrote is undone, and comes back is why.
+
+    Trouble with the disk is everybody's, and raised.
+    """
+    connection.execute("SAVEPOINT attempt")
     failed: Exception | None = None
     try:
-        job.run(connection)
+        run(connection)
     except sqlite3.Error as error:
         failed = in_words(error)
         if isinstance(failed, DiskTrouble):
@@ -75,6 +79,6 @@ def _run(connection: sqlite3.Connection, job: Job) -> Exception | None:
     except Exception as error:
         failed = error
     if failed is not None:
-        connection.execute("ROLLBACK TO job")
-    connection.execute("RELEASE job")
+        connection.execute("ROLLBACK TO attempt")
+    connection.execute("RELEASE attempt")
     return failed

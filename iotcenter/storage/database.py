@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -17,7 +18,15 @@ from twisted.python.failure import Failure
 
 from iotcenter.storage import connections
 from iotcenter.storage.commit import Job, WriteJob, commit
-from iotcenter.storage.errors import Busy, Closed, DatabaseDamaged, DiskTrouble, StorageError, in_words
+from iotcenter.storage.errors import (
+    Busy,
+    Closed,
+    DatabaseDamaged,
+    DiskTrouble,
+    StorageError,
+    driver_errors_in_words,
+    in_words,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -67,6 +76,15 @@ class Database:
         self._readers = connections.readers(self._path, self._reactor)
         self._scanner = connections.scanner(self._path, self._reactor)
         self._open = True
+
+    def look(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``function`` finds, at once. It blocks: to be done before anything listens. Raises ``StorageError``."""
+        with (
+            driver_errors_in_words(),
+            closing(sqlite3.connect(self._path, timeout=connections.LOCK_WAIT)) as connection,
+        ):
+            connections.as_reader(connection)
+            return function(connection)
 
     def close(self) -> Deferred[None]:
         """Finish what waits, take nothing more, and close the file; fires when all that is done."""

@@ -5,6 +5,7 @@ An exception's docstring is its text, unless whoever raises it knows more.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,3 +111,24 @@ def driver_errors_in_words() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise in_words(error) from error
+
+
+_SYSTEM_KINDS: dict[int | None, type[StorageError]] = {
+    errno.ENOSPC: DiskFull,
+    errno.EDQUOT: DiskFull,
+    errno.EROFS: NotWritable,
+    errno.EACCES: NotWritable,
+    errno.EPERM: NotWritable,
+    errno.ENOENT: NotWritable,
+}
+
+
+@contextmanager
+def disk_errors_in_words() -> Iterator[None]:
+    """Within it, errors of the system become ``DiskTrouble``."""
+    try:
+        yield
+    except OSError as error:
+        kind = _SYSTEM_KINDS.get(error.errno, DiskFault)
+        words = (kind.__doc__ or "").rstrip(".")
+        raise kind(f"{words} ({errno.errorcode.get(error.errno or 0, 'error')}: {error.strerror}).") from error

@@ -1,4 +1,4 @@
-"""The way of reports to the disk: numbered, timed and checked one by one, written all together.
+"""The way of reports into the tables: numbered, timed and checked one by one, written all together.
 
 Everything here but ``Outcome`` is used on the writer's thread alone.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from iotcenter.model import DeviceId, Reading, is_series_name
+from iotcenter.model import DeviceId, Reading
+from iotcenter.storage.admission import check_new_name
 from iotcenter.storage.arrivals import ArrivalNotes, Run
+from iotcenter.storage.entries import Entry, damaged, numbered, size, within
 from iotcenter.storage.errors import NotFound, StorageError
 from iotcenter.storage.fitting import Unfit, fit
 from iotcenter.storage.progress import Progress, Range, unpacked
@@ -22,8 +23,6 @@ from iotcenter.storage.sql import change, find, insert, milliseconds, select
 from iotcenter.storage.times import LATE
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.messages import Refusal, Report
-
-T = TypeVar("T")
 
 PRESENT = "SELECT json_group_array(id) FROM device WHERE id IN (SELECT value FROM json_each(?))"
 SERIES = "SELECT name, id, raw_from * 86400.0 FROM series WHERE device = ?"
@@ -45,9 +44,6 @@ ADD_TO_ACCOUNT = """
     refused = refused + excluded.refused
 """
 
-MOST_SERIES = 512
-"""Series of one device: twice what one Hello offers. A device that makes names up would fill the disk with them."""
-
 BOOTS_KEPT = 1000
 """Boots of a device of which it is known what came, the last that reported: restarting all the time fills no disk."""
 
@@ -67,15 +63,6 @@ class Outcome(Struct, frozen=True):
     duplicates: int = 0
     late: int = 0
     error: StorageError | None = None
-
-
-class Waiting(NamedTuple):
-    """A report that waits to be stored, and who wants to know."""
-
-    device: DeviceId
-    report: Report | DamagedReport
-    received: float
-    done: Callable[[Outcome], None]
 
 
 class Known:
@@ -109,11 +96,11 @@ class Intake:
         """Trust the database alone."""
         self._known.clear()
 
-    def store(self, connection: sqlite3.Connection, reports: Sequence[Waiting]) -> list[Outcome]:
-        """Write ``reports``, and say what became of each, in their order."""
-        present = self._present(connection, {waiting.device for waiting in reports})
+    def store(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[Outcome]:
+        """Write ``entries``, and say what became of each, in their order."""
+        present = self._present(connection, {entry.device for entry in entries})
         batch = _Batch(connection)
-        outcomes = [batch.take(present.get(device), report, received) for device, report, received, _ in reports]
+        outcomes = [batch.take(present.get(device), report, received) for device, report, received in entries]
         batch.write()
         for known in present.values():
             known.trim()
@@ -131,10 +118,7 @@ class Intake:
 
 def add_series(connection: sqlite3.Connection, device: DeviceId, name: str, count: int) -> int:
     """The number of a new series of a device that has ``count``. Raises ``Unfit``."""
-    if not is_series_name(name):
-        raise Unfit("its series cannot have that name: letters, digits and : . / _ - are allowed, 64 at most")
-    if count >= MOST_SERIES:
-        raise Unfit(f"the device has {MOST_SERIES} series already, and may not have more")
+    check_new_name(name, count)
     [(number,)] = select(connection, ADD_SERIES, device, name)
     return int(number)
 
@@ -154,13 +138,13 @@ class _Batch:
         """Number, time and check the readings of one report."""
         if known is None:
             return Outcome(error=NotFound("There is no such device."))
-        count, readings, damaged = _contents(report)
+        count, readings, bad = size(report), numbered(report), damaged(report)
         fresh = self._advance(known, report, count, received)
         unseen = sum(last - first + 1 for first, last in fresh)
         if unseen < count:
-            readings, damaged = _within(fresh, readings), _within(fresh, damaged)
+            readings, bad = within(fresh, readings), within(fresh, bad)
         new: list[Reading] = []
-        refused = [Refusal(sequence, reason) for sequence, reason in damaged]
+        refused = [Refusal(sequence, reason) for sequence, reason in bad]
         for sequence, reading in readings:
             try:
                 new.append(self._add(known, report.boot, sequence, fit(reading, received)))
@@ -242,17 +226,3 @@ class _Batch:
         clock = milliseconds(report.time) - came if report.time else None
         run = Run(report.boot, fresh[0][0], fresh[-1][1], newest, came, came, clock, outcome.late)
         self._arrivals.note(device, run)
-
-
-def _contents(
-    report: Report | DamagedReport,
-) -> tuple[int, Iterable[tuple[int, Reading]], Iterable[tuple[int, str]]]:
-    """How many readings a report has, those that decoded, and what is wrong with the rest, each with its number."""
-    if isinstance(report, Report):
-        return len(report.readings), enumerate(report.readings, report.sequence), ()
-    good = [(report.sequence + offset, reading) for offset, reading in report.good]
-    return report.count, good, [(report.sequence + bad.offset, bad.reason) for bad in report.bad]
-
-
-def _within(ranges: Iterable[Range], numbered: Iterable[tuple[int, T]]) -> list[tuple[int, T]]:
-    return [(number, what) for number, what in numbered if any(first <= number <= last for first, last in ranges)]

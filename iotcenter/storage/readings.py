@@ -1,29 +1,30 @@
-"""Readings: the hot path to the disk, and the questions about what is there."""
+"""Readings: their way to the disk, and the questions about what is there."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from iotcenter.model import Account, DeviceId, Value
 from iotcenter.storage import history
-from iotcenter.storage.commit import Job
+from iotcenter.storage.blocks import pack_frames, pack_record
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
-from iotcenter.storage.errors import Busy, StorageError
+from iotcenter.storage.errors import StorageError
 from iotcenter.storage.history import Columns, Key, Page, Question
-from iotcenter.storage.intake import Intake, Outcome, Waiting
+from iotcenter.storage.inbox import Done, Inbox
+from iotcenter.storage.merge import Merged
+from iotcenter.storage.merging import Merger
 from iotcenter.storage.retention import Keep, keep_of, set_keep
 from iotcenter.storage.sql import change, select
-from iotcenter.wire.codec import DamagedReport
-from iotcenter.wire.messages import Report
+from iotcenter.storage.unmerged import newest
 
-__all__ = ["Columns", "Outcome", "Page", "Question", "Readings"]
+__all__ = ["Columns", "Done", "Merged", "Page", "Question", "Readings"]
 
 ACCOUNTS = "SELECT device, received, duplicates, late, lost, refused FROM account"
 LOST = "SELECT device, lost, told FROM account"
@@ -32,43 +33,46 @@ SET_LOST = """
     ON CONFLICT (device) DO UPDATE SET lost = excluded.lost, told = excluded.told
 """
 
-MOST_WAITING = 50_000
-"""Readings that may wait for the next commit: what some 10 MB hold, and a fast disk stores in a fraction of a second.
-Where the disk does not keep up, devices keep their readings, and their spools are larger than our memory."""
+T = TypeVar("T")
+Latest = dict[DeviceId, dict[str, tuple[Value, float]]]
+"""The newest value of each series of each device, with its time."""
 
 
 class Readings:
-    """The table of readings, and the way of reports into it."""
+    """The way of reports to the disk, into the inbox and from there into the tables; and what is known of them.
 
-    def __init__(self, database: Database) -> None:
+    ``committed`` is called after each commit, when all who waited for it have been told. ``merged`` is told what became
+    of each device's readings, which is known later than that they are safe.
+    """
+
+    def __init__(self, database: Database, inbox: Inbox, merger: Merger) -> None:
         self._database = database
-        self._intake = Intake()
-        self._gathering: _Gathering | None = None
+        self._inbox = inbox
+        self._merger = merger
         self.committed: Callable[[], None] = lambda: None
-        """Called after each commit, when all who waited for it have been told."""
+        self.merged: Callable[[Mapping[DeviceId, Merged]], None] = lambda _: None
+        inbox.committed = self._committed
+        merger.merged = lambda merged: self.merged(merged)
 
-    def append(
-        self,
-        device: DeviceId,
-        report: Report | DamagedReport,
-        received: float,
-        done: Callable[[Outcome], None],
-    ) -> None:
-        """Store ``report``, which came at ``received``; ``done`` is called once, when it is on disk or cannot be.
+    def append(self, device: DeviceId, received: float, bodies: Sequence[bytes], done: Done) -> None:
+        """Bring reports to disk that came together at ``received``, as MessagePack; ``done`` is called once, with what
+        went wrong if anything did, and at once where nothing more can wait.
 
-        With too much waiting already ``done`` is called at once, with an error; a commit is under way then. There is no
-        Deferred, task or line of log for a report: this is where every reading passes.
+        Whether a reading came before is found when it is merged into the tables.
         """
-        try:
-            if self._gathering is None:
-                self._gathering = self._gather()
-            self._gathering.add(Waiting(device, report, received, done))
-        except StorageError as error:
-            done(Outcome(error=error))
+        self._inbox.append(pack_record(device, received, pack_frames(bodies)), done)
+
+    def start(self) -> None:
+        """Begin to merge: whoever keeps accounts has read them by now."""
+        self._merger.start()
+
+    def settled(self) -> Deferred[None]:
+        """Fires when all is in the tables that is acknowledged by now."""
+        return self._merger.settled()
 
     def forget(self) -> None:
         """Take what is known of series from the database again; on the writer's thread."""
-        self._intake.forget()
+        self._merger.forget()
 
     def set_keep(self, device: DeviceId, series: str, keep: Keep) -> Deferred[None]:
         """Keep a series for so many days; what is None is for as many as the configuration says. Fails with
@@ -92,72 +96,42 @@ class Readings:
         """What became of the readings of each device that ever sent any."""
         return self._database.read(_accounts)
 
-    def latest(self) -> Deferred[dict[DeviceId, dict[str, tuple[Value, float]]]]:
-        """The newest value of each series of each device, with its time."""
-        return self._database.read(history.latest)
+    def latest(self) -> Deferred[Latest]:
+        """The newest value of each series of each device, merged or not, with its time."""
+        return self._database.read(partial(_latest, inbox=self._inbox))
 
     def query(self, question: Question) -> Deferred[Columns]:
         """What was measured, raw or in buckets. Fails with ``TooMuch`` where the answer would be too long."""
-        return self._database.scan(lambda connection: history.query(connection, question))
+        return self._merged_first(lambda connection: history.query(connection, question))
 
     def page(self, device: DeviceId, series: str, start: float, end: float, after: Key | None = None) -> Deferred[Page]:
         """A piece of an answer of any length; pass its ``after`` to get the next one."""
-        return self._database.scan(lambda connection: history.page(connection, device, series, start, end, after))
+        return self._merged_first(lambda connection: history.page(connection, device, series, start, end, after))
 
-    def _gather(self) -> _Gathering:
-        gathering = _Gathering(self._intake, self._close_gathering, lambda: self.committed())
-        self._database.join(gathering)
-        return gathering
+    def _merged_first(self, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
+        """What ``function`` finds once all is in the tables that is acknowledged by now, or cannot be."""
 
-    def _close_gathering(self) -> None:
-        self._gathering = None
+        def look(result: Failure | None) -> Deferred[T]:
+            if result is not None:
+                result.trap(StorageError)
+            return self._database.scan(function)
+
+        return self._merger.settled().addBoth(look)
+
+    def _committed(self) -> None:
+        self.committed()
+        self._merger.wake()
 
 
-class _Gathering(Job):
-    """The reports that share one commit."""
-
-    _log = Logger()
-
-    def __init__(self, intake: Intake, closed: Callable[[], None], told: Callable[[], None]) -> None:
-        self._intake = intake
-        self._closed = closed
-        self._told = told
-        self._reports: list[Waiting] = []
-        self._readings = 0
-        self._outcomes: list[Outcome] = []
-
-    def add(self, waiting: Waiting) -> None:
-        """Let one more report wait. Raises ``Busy``."""
-        if self._readings >= MOST_WAITING:
-            raise Busy
-        report = waiting.report
-        self._readings += len(report.readings) if isinstance(report, Report) else report.count
-        self._reports.append(waiting)
-
-    def started(self) -> None:
-        self._closed()
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        self._outcomes = self._intake.store(connection, self._reports)
-
-    def ended(self, error: Exception | None) -> None:
-        if error is not None:
-            self._intake.forget()
-
-    def tell(self, error: Exception | None) -> None:
-        outcomes = self._outcomes if error is None else [self._failed(error)] * len(self._reports)
-        for waiting, outcome in zip(self._reports, outcomes, strict=True):
-            try:
-                waiting.done(outcome)
-            except Exception:
-                self._log.failure("Telling what became of a report of {device} failed", device=waiting.device)
-        self._told()
-
-    def _failed(self, error: Exception) -> Outcome:
-        if isinstance(error, StorageError):
-            return Outcome(error=error)
-        self._log.failure("Storing reports failed", failure=Failure(error))
-        return Outcome(error=StorageError("Storing failed within the server: its log says more."))
+def _latest(connection: sqlite3.Connection, inbox: Inbox) -> Latest:
+    view = inbox.view()  # before the database is looked at
+    found = history.latest(connection)
+    for device, reading in newest(connection, view):
+        values = found.setdefault(device, {})
+        known = values.get(reading.name)
+        if known is None or known[1] <= reading.time:
+            values[reading.name] = (reading.value, reading.time)
+    return found
 
 
 def _set_lost(connection: sqlite3.Connection, device: DeviceId, lost: int, told: int) -> None:

@@ -11,17 +11,22 @@ from twisted.internet.defer import Deferred
 
 from iotcenter.storage.accounts import Accounts
 from iotcenter.storage.arrivals import Arrivals
+from iotcenter.storage.aside import SetAside
 from iotcenter.storage.care import Care
 from iotcenter.storage.commands import Commands
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
 from iotcenter.storage.enrollments import Enrollments
+from iotcenter.storage.entries import position
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.events import Events
 from iotcenter.storage.forecast import Disk, disk
 from iotcenter.storage.housekeeping import Housekeeping
 from iotcenter.storage.importing import Imports
+from iotcenter.storage.inbox import Inbox
+from iotcenter.storage.intake import Intake
 from iotcenter.storage.logs import Logs
+from iotcenter.storage.merging import Merger
 from iotcenter.storage.readings import Readings
 from iotcenter.storage.registrations import Registrations
 from iotcenter.storage.retention import Keep
@@ -29,16 +34,22 @@ from iotcenter.storage.ssh_keys import SshKeys
 from iotcenter.storage.udp_keys import UdpKeys
 
 FILE = "iotcenter.db"
+INBOX = "inbox"
+ASIDE = "set-aside"
+"""What of all this is called what, in the data directory."""
 
 
 class Store:
     """What is kept in ``directory``, of which the caller holds the lock."""
 
-    def __init__(self, directory: Path, reactor: Any) -> None:
+    def __init__(self, directory: Path, reactor: Any, commit_every: float = 0.0) -> None:
+        """``commit_every`` is how many seconds of reports are gathered before they are brought to disk."""
         self._database = Database(directory / FILE, reactor)
         self._directory = directory
         self._care = Care(directory / FILE, self._database, reactor)
-        self.readings = Readings(self._database)
+        self._inbox = Inbox(directory / INBOX, reactor, commit_every)
+        self._merger = Merger(self._database, self._inbox, Intake(), SetAside(directory / ASIDE), reactor, commit_every)
+        self.readings = Readings(self._database, self._inbox, self._merger)
         self._housekeeping = Housekeeping(self._database, reactor, self.readings.forget)
         self.devices = Devices(self._database, removed=self._housekeeping.wake)
         self.arrivals = Arrivals(self._database)
@@ -57,7 +68,7 @@ class Store:
     @property
     def trouble(self) -> StorageError | None:
         """Why nothing can be stored at present; None while all is well."""
-        return self._database.trouble
+        return self._database.trouble or self._inbox.trouble
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -70,8 +81,10 @@ class Store:
 
         Raises ``StorageError``.
         """
-        self.last_written = max((file.stat().st_mtime for file in self._directory.glob(f"{FILE}*")), default=0.0)
+        files = [*self._directory.glob(f"{FILE}*"), *self._directory.glob(f"{INBOX}/*")]
+        self.last_written = max((file.stat().st_mtime for file in files), default=0.0)
         self._care.open()
+        self._inbox.open(self._database.look(position))
 
     def start(self, keep: Keep, now: Callable[[], float]) -> None:
         """Begin to keep house: what is older than ``keep`` says is dropped. ``now`` is the Unix time."""
@@ -88,4 +101,9 @@ class Store:
     def close(self) -> Deferred[None]:
         """Finish what waits, and close. What comes after fails with ``Closed``."""
         self._housekeeping.stop()
-        return self._care.close()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        await self._inbox.close()
+        await self._merger.stop()
+        await self._care.close()

@@ -46,6 +46,16 @@ def encode(message: Message) -> bytes:
     return _encoder.encode(message)
 
 
+def encode_report(report: Report | DamagedReport) -> bytes:
+    """As ``encode``. Where readings of the report are damaged there is nothing, which will not fit either."""
+    if isinstance(report, Report):
+        return _encoder.encode(report)
+    readings: list[Reading | None] = [None] * report.count
+    for offset, reading in report.good:
+        readings[offset] = reading
+    return _encoder.encode((Report.__struct_config__.tag, report.boot, report.sequence, readings, report.time))
+
+
 def decode(data: bytes | memoryview) -> Any:
     """The message that ``data`` holds, all of it; a ``DamagedReport`` where only some readings of a report fit.
 

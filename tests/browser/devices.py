@@ -19,9 +19,10 @@ from iotcenter.model import (
     Series,
     Value,
 )
-from iotcenter.storage.readings import Outcome
+from iotcenter.storage.errors import StorageError
 from iotcenter.web.parts import Parts
 from iotcenter.wire import messages
+from iotcenter.wire.codec import encode
 from iotcenter.wire.messages import MAX_READINGS, Hello, Log, Report, Result, ResultState
 
 SERIES = (
@@ -120,16 +121,15 @@ class MadeUpDevice:
         """Have it that so much was reported in the past."""
         for start in range(0, len(readings), MAX_READINGS):
             part = tuple(readings[start : start + MAX_READINGS])
-            stored: Deferred[Outcome] = Deferred()
+            stored: Deferred[StorageError | None] = Deferred()
             report = Report(self._boot, self._number(part), part)
-            self._parts.store.readings.append(self.id, report, self._parts.reactor.seconds(), stored.callback)
-            outcome = await stored
-            assert outcome.error is None, outcome.error
-            known = self._parts.center.devices.find(self.id)
-            assert known is not None
-            known.count(len(outcome.new), 0, 0, 0)
-            for reading in outcome.new:
-                known.newest(reading)
+            self._parts.store.readings.append(self.id, self._parts.reactor.seconds(), [encode(report)], stored.callback)
+            assert await stored is None
+        await self._parts.store.readings.settled()
+        known = self._parts.center.devices.find(self.id)
+        assert known is not None
+        for reading in readings:
+            known.newest(reading)
 
     def log(self, level: LogLevel, text: str, time: float | None = None) -> None:
         """Log something."""

@@ -27,6 +27,7 @@ class AccountTests(CenterTestCase):
         await self.send(Report(1, 1, late, NOW), replace(HELLO, lost=5))
         await self.send(Report(1, 3, (late[2], Reading("temperature", 1.0, NOW)), NOW))
         await self.send(Report(1, 5, (Reading("not a name", 1.0, NOW),), NOW))
+        await self.store.readings.settled()
         for _ in range(2):
             account = self.center.devices.get("kitchen-pi").account
             self.assertEqual(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.center.readings import merged
 from iotcenter.center.subscribers import LiveReading, ReadingsEvent
 from iotcenter.model import Reading
+from iotcenter.storage.blocks import Record
+from iotcenter.storage.entries import Entry, entries
 from iotcenter.storage.history import RawColumns
+from iotcenter.storage.journal import Journal
+from iotcenter.storage.store import INBOX
 from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.framing import MAX_FRAME, frame
 from iotcenter.wire.messages import Ack, Busy, Refusal, Report
@@ -20,15 +22,16 @@ class ReadingsTests(CenterTestCase):
     """Reports come in, and acknowledgements go out."""
 
     async def test_acknowledged_means_on_disk(self) -> None:
-        """When the acknowledgement goes out, another connection to the database sees the readings."""
+        """When the acknowledgement goes out, the readings are in the inbox, for whoever looks there."""
         link, attachment = self.join()
         acknowledged = link.next(Ack)
         attachment.received(report(1, 20.5, 21.0))
         self.assertEqual(link.of(Ack), [])
         self.assertEqual(await acknowledged, Ack(1, 1, 2))
-        with sqlite3.connect(self.directory / "iotcenter.db") as connection:
-            rows = connection.execute("SELECT boot, sequence, value FROM reading ORDER BY sequence").fetchall()
-        self.assertEqual(rows, [(1, 1, 20.5), (1, 2, 21.0)])
+        journal = Journal(self.directory / INBOX)
+        journal.open(0)
+        found = [entry for record in journal.view().after(0) if isinstance(record, Record) for entry in entries(record)]
+        self.assertEqual(found, [Entry(self.device, report(1, 20.5, 21.0), NOW)])
 
     async def test_a_repeated_report_changes_nothing_and_is_acknowledged(self) -> None:
         """A device that did not hear the acknowledgement sends again; nothing is doubled, and it is counted."""
@@ -37,6 +40,7 @@ class ReadingsTests(CenterTestCase):
             acknowledged = link.next(Ack)
             attachment.received(report(1, 20.5, 21.0))
             await acknowledged
+        await self.store.readings.settled()
         account = self.center.devices.get("kitchen-pi").account
         self.assertEqual((account.received, account.duplicates), (2, 4))
         columns = await self.center.history.query("kitchen-pi", "temperature", NOW - 10, NOW + 10, 0)
@@ -59,6 +63,7 @@ class ReadingsTests(CenterTestCase):
         good = ((0, Reading("temperature", 1.0, NOW)), (2, Reading("temperature", 3.0, NOW)))
         attachment.received(DamagedReport(1, 10, 3, 0.0, good, (BadReading(1, "not a number"),)))
         ack = await acknowledged
+        await self.store.readings.settled()
         self.assertEqual((ack.sequence, ack.count), (10, 3))
         self.assertEqual(ack.refused, (Refusal(11, "not a number"),))
         self.assertEqual(self.center.devices.get("kitchen-pi").account.received, 2)
@@ -98,6 +103,7 @@ class ReadingsTests(CenterTestCase):
         acknowledged = link.next(Ack)
         attachment.received(report(1, 20.5, 21.0))
         await acknowledged
+        await self.store.readings.settled()
         before = self.center.devices.get("kitchen-pi")
         attachment.detached("restart")
         self.center.stop()

@@ -6,14 +6,19 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from iotcenter.model import FAR_FUTURE
-from iotcenter.storage.store import FILE, Store
+from iotcenter.storage.blocks import Record
+from iotcenter.storage.entries import entries, position
+from iotcenter.storage.intake import Intake
+from iotcenter.storage.journal import Journal
+from iotcenter.storage.store import FILE, INBOX, Store
 from iotdevice import spool
 from tests.faults.journal import SERIES, Key
 
@@ -58,9 +63,15 @@ class Stored:
 
 
 def stored(directory: Path) -> dict[str, Stored]:
-    """What stands in the database in ``directory``, by the id of the device."""
+    """What stands in the database in ``directory`` and waits in the inbox beside it, by the id of the device."""
     readings: dict[str, list[tuple[Key, int]]] = defaultdict(list)
-    rows, accounts = _read(directory / FILE, (READINGS, (SERIES,)), (ACCOUNTS, ()))
+    with TemporaryDirectory(prefix="iotcenter-books-") as folder:
+        if (directory / INBOX).exists():  # first of all: what is merged meanwhile is found in the database
+            shutil.copytree(directory / INBOX, Path(folder, INBOX), copy_function=_copy_if_there)
+        with _copied(directory / FILE, folder) as connection:
+            _merge(connection, Path(folder, INBOX))
+            rows = connection.execute(READINGS, (SERIES,)).fetchall()
+            accounts = connection.execute(ACCOUNTS).fetchall()
     for device, boot, sequence, value in rows:
         readings[device].append(((boot, sequence), int(value)))
     counted = {device: (received, duplicates) for device, received, duplicates in accounts}
@@ -71,6 +82,7 @@ async def given(reactor: Any, directory: Path, devices: Sequence[str]) -> dict[s
     """The numbers that a server's storage gives of each of ``devices``, by its id, once no server runs there."""
     store = Store(directory, reactor)
     store.open()
+    store.readings.start()
     try:
         return {device: await numbers(store, device) for device in devices}
     finally:
@@ -89,24 +101,39 @@ async def numbers(store: Store, device: str) -> list[int]:
             return found
 
 
+def _merge(connection: sqlite3.Connection, inbox: Path) -> None:
+    """Put into the tables what waits, as a server does that is started again."""
+    merged = position(connection)
+    journal = Journal(inbox)
+    journal.open(merged)
+    waiting = [record for record in journal.view().after(merged) if isinstance(record, Record)]
+    Intake().store(connection, [entry for record in waiting for entry in entries(record)])
+
+
+def _copy_if_there(source: str, target: str) -> None:
+    with suppress(FileNotFoundError):  # it was merged and deleted just now
+        shutil.copy(source, target)
+
+
 def spooled(directory: Path) -> dict[Key, int]:
     """The readings that wait on the disk of a device, with their values."""
-    [rows] = _read(directory / spool.FILE, (SPOOLED, (SERIES,)))
+    with (
+        TemporaryDirectory(prefix="iotcenter-books-") as folder,
+        _copied(directory / spool.FILE, folder) as connection,
+    ):
+        rows = connection.execute(SPOOLED, (SERIES,)).fetchall()
     return {(boot, sequence): int(value) for boot, sequence, value in rows}
 
 
-def _read(database: Path, *questions: tuple[str, tuple[Any, ...]]) -> list[list[Any]]:
-    """The answers to ``questions``, from a copy of ``database`` with all that is in its log."""
-    with TemporaryDirectory(prefix="iotcenter-books-") as folder:
-        for suffix in ("", "-wal"):
-            file = Path(f"{database}{suffix}")
-            if file.exists():
-                shutil.copy(file, folder)
-        connection = sqlite3.connect(Path(folder, database.name))
-        try:
-            return [connection.execute(sql, arguments).fetchall() for sql, arguments in questions]
-        finally:
-            connection.close()
+@contextmanager
+def _copied(database: Path, folder: str) -> Iterator[sqlite3.Connection]:
+    """A copy of ``database`` with all that is in its log."""
+    for suffix in ("", "-wal"):
+        file = Path(f"{database}{suffix}")
+        if file.exists():
+            shutil.copy(file, folder)
+    with closing(sqlite3.connect(Path(folder, database.name))) as connection:
+        yield connection
 
 
 def _some(numbers: set[int]) -> str:

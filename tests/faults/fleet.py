@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from iotcenter.storage.store import FILE
+from iotcenter.storage.store import INBOX
 from tests.daemons import AgentProcess, ServerProcess
 from tests.faults.books import Stored, stored
 from tests.faults.journal import FOLDER, Journal
@@ -96,9 +97,14 @@ class Fleet:
     async def a_commit(self) -> None:
         """Done in the very moment in which the server writes to its disk: what it stores and has no time to acknowledge
         comes again."""
-        log = self.server.directory / f"{FILE}-wal"
-        before = log.stat().st_mtime_ns
-        await until(self._reactor, lambda: log.stat().st_mtime_ns != before, "nothing is stored", every=0.0)
+        before = self._written()
+        await until(self._reactor, lambda: self._written() != before, "nothing is stored", every=0.0)
+
+    def _written(self) -> int:
+        """When the inbox was written last."""
+        with suppress(FileNotFoundError):  # one of its files was merged and deleted just now
+            return max(file.stat().st_mtime_ns for file in (self.server.directory / INBOX).iterdir())
+        return 0
 
     def _promises(self) -> int:
         return sum(len(member.journal.promised()) for member in self.members)

@@ -66,12 +66,15 @@ class Disk:
         self._open: dict[int, File] = {}
         self._names: dict[str, File] = {}
         self._durable_names: dict[str, File] = {}
+        self._folders: set[str] = set()
+        """They are opened too, to be synced."""
 
     def play(self, entry: Entry) -> None:
         """What the program did next."""
         operation, number, offset, data = entry
         if operation is Operation.OPEN:
             file = self._open[number] = self._names.setdefault(data.decode(), File())
+            self._folders.update(map(str, Path(data.decode()).parents))
             if offset:
                 file.pending.append((0, None))
         elif operation is Operation.RENAME:
@@ -99,9 +102,12 @@ class Disk:
         """Leave in ``directory`` what may be on the disk if the power goes now."""
         names = self._chance.choice((self._names, self._durable_names))
         survives = self._chance.choice((0.0, 0.5, 1.0))
-        for name, file in names.items():
-            if Path(name).name != ACKNOWLEDGED:
-                (directory / Path(name).name).write_bytes(file.after_cut(self._chance, survives))
+        root = next((Path(name).parent for name in names if Path(name).name == ACKNOWLEDGED), Path())
+        for name in names.keys() - self._folders:
+            if Path(name).name != ACKNOWLEDGED and Path(name).is_relative_to(root) and Path(name) != root:
+                place = directory / Path(name).relative_to(root)
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(names[name].after_cut(self._chance, survives))
 
 
 @dataclass

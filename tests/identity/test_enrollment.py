@@ -52,7 +52,7 @@ class EnrollmentsTests(StoreCase):
         """Whoever reads the disk cannot enroll by what is there."""
         secret = await self.issue()
         await self.store.close()
-        for file in self.directory.iterdir():
+        for file in self.directory.rglob("*"):
             if file.is_file():
                 self.assertNotIn(secret, file.read_bytes())
                 self.assertNotIn(secret.hex().encode(), file.read_bytes())

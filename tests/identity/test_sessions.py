@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -40,7 +42,7 @@ class SessionsTests(StoreCase):
         """Whoever reads the disk cannot come in by what is there."""
         secret = await self.sign_in()
         await self.store.close()
-        for file in self.directory.iterdir():
+        for file in filter(Path.is_file, self.directory.rglob("*")):
             self.assertNotIn(secret.encode(), file.read_bytes())
             self.assertNotIn(csrf_of(secret).encode(), file.read_bytes())
 

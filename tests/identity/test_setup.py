@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import DeferredList, ensureDeferred
@@ -109,5 +110,5 @@ class SetupLinkTests(StoreCase):
         await self.restart()
         self.assertTrue(await SetupLink(self.store, self.new_users(), self.clock.seconds).check(secret))
         await self.store.close()
-        for file in self.directory.iterdir():
+        for file in filter(Path.is_file, self.directory.rglob("*")):
             self.assertNotIn(secret.encode(), file.read_bytes())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -32,7 +34,7 @@ class ApiTokensTests(StoreCase):
         """Whoever reads the disk cannot come in by what is there."""
         secret = await self.tokens.create("grafana", Role.VIEWER)
         await self.store.close()
-        for file in self.directory.iterdir():
+        for file in filter(Path.is_file, self.directory.rglob("*")):
             self.assertNotIn(secret.removeprefix("iotc_").encode(), file.read_bytes())
 
     async def test_expires(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from pathlib import Path
 from unittest import mock
 
 from hypothesis import given
@@ -63,7 +64,7 @@ class UsersTests(StoreCase):
         """The password itself is nowhere on disk."""
         await self.users.add("anna", Role.ADMIN, GOOD)
         await self.store.close()
-        for file in self.directory.iterdir():
+        for file in filter(Path.is_file, self.directory.rglob("*")):
             self.assertNotIn(GOOD.encode(), file.read_bytes())
 
     async def test_set_password(self) -> None:

@@ -6,18 +6,24 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from iotcenter.model import Reading
 from iotcenter.storage import connections
+from iotcenter.storage.aside import SetAside
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
-from iotcenter.storage.intake import Outcome
+from iotcenter.storage.entries import Entry, position
+from iotcenter.storage.errors import StorageError
+from iotcenter.storage.inbox import Inbox
+from iotcenter.storage.intake import Intake, Outcome
+from iotcenter.storage.merging import Merger
 from iotcenter.storage.readings import Readings
-from iotcenter.wire.codec import DamagedReport
+from iotcenter.wire.codec import DamagedReport, encode_report
 from iotcenter.wire.messages import Report
 
 KITCHEN = "0" * 31 + "1"
@@ -76,21 +82,47 @@ class ReadingsCase(DatabaseCase):
     """A test with two devices that report."""
 
     async def prepare(self) -> None:
-        self.readings = Readings(self.database)
         self.devices = Devices(self.database)
         for device, name in ((KITCHEN, "kitchen"), (GARDEN, "garden")):
             await self.devices.add(device, name, "tls", NOW)
+        self.open_readings()
+
+    def open_readings(self) -> None:
+        """Readings with an inbox; it merges nothing before ``self.merger`` is started."""
+        from twisted.internet import reactor
+
+        self.intake = Intake()
+        self.inbox = Inbox(self.path.parent / "inbox", reactor)
+        self.merger = Merger(self.database, self.inbox, self.intake, SetAside(self.path.parent / "set-aside"), reactor)
+        self.readings = Readings(self.database, self.inbox, self.merger)
+        self.inbox.open(self.database.look(position))
+        self.addCleanup(self.merger.stop)
+        self.addCleanup(self.inbox.close)
 
     def store(self, report: Report | DamagedReport, device: str = KITCHEN, received: float = NOW) -> Deferred[Outcome]:
-        """Append a report; fires with what became of it."""
-        stored: Deferred[Outcome] = Deferred()
-        self.readings.append(device, report, received, stored.callback)
-        return stored
+        """Put a report into the tables; fires with what became of it."""
+        entry = Entry(device, report, received)
+        storing = self.database.write(lambda connection: self.intake.store(connection, [entry])[0])
+        return storing.addErrback(self._not_stored)
+
+    def _not_stored(self, failure: Failure) -> Outcome:
+        self.intake.forget()
+        return Outcome(error=cast(StorageError, failure.value))
+
+    def acknowledge(
+        self, *reports: Report, device: str = KITCHEN, received: float = NOW
+    ) -> Deferred[StorageError | None]:
+        """Put reports that came together into the inbox; fires when they are on disk, or with why they are not."""
+        acknowledged: Deferred[StorageError | None] = Deferred()
+        self.readings.append(device, received, [encode_report(one) for one in reports], acknowledged.callback)
+        return acknowledged
 
     async def reopen(self) -> None:
-        """Stop, and start again on the same file."""
+        """Stop, and start again on the same files."""
+        await self.inbox.close()
+        await self.merger.stop()
         await super().reopen()
-        self.readings = Readings(self.database)
+        self.open_readings()
 
 
 def report(

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
 from iotcenter.model import Account, Reading
 from iotcenter.storage import intake
-from iotcenter.storage.errors import Busy, Closed, DiskFull, NotFound, StorageError
-from iotcenter.storage.intake import MOST_SERIES, Outcome
-from iotcenter.storage.readings import MOST_WAITING
+from iotcenter.storage.admission import MOST_SERIES
+from iotcenter.storage.errors import DiskFull, NotFound
+from iotcenter.storage.intake import Outcome
 from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.messages import MAX_READINGS, Refusal, Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, FillingDisk, ReadingsCase, report
@@ -23,21 +22,16 @@ STORED = f"SELECT progress.boot, sequence, value FROM {WHOLE} ORDER BY 1, 2"
 
 
 class StoringTests(ReadingsCase):
-    """A report's way to the disk."""
+    """A report's way into the tables."""
 
     async def test_on_disk(self) -> None:
         """When it is done, another program finds the readings in the file."""
-        found: list[Any] = []
-        stored: Deferred[Outcome] = Deferred()
-
-        def done(outcome: Outcome) -> None:
-            found.extend(self.rows(f"SELECT series.device, name, time, progress.boot, sequence, value FROM {WHOLE}"))
-            stored.callback(outcome)
-
-        self.readings.append(KITCHEN, report(7, 20.5, boot=3), NOW, done)
-        outcome = await stored
+        outcome = await self.store(report(7, 20.5, boot=3))
         self.assertEqual(outcome, Outcome(new=(Reading("t", 20.5, NOW),)))
-        self.assertEqual(found, [(KITCHEN, "t", NOW * 1000, 3, 7, 20.5)])
+        self.assertEqual(
+            self.rows(f"SELECT series.device, name, time, progress.boot, sequence, value FROM {WHOLE}"),
+            [(KITCHEN, "t", NOW * 1000, 3, 7, 20.5)],
+        )
 
     async def test_kinds(self) -> None:
         """Numbers, truth values and texts are told apart by how they are kept."""
@@ -203,62 +197,6 @@ class AccountTests(ReadingsCase):
         self.assertEqual(self.rows("SELECT count(*) FROM reading"), [(9,)])
 
 
-class GatheringTests(ReadingsCase):
-    """Reports share commits."""
-
-    async def prepare(self) -> None:
-        await super().prepare()
-        self.happened: list[str] = []
-        self.readings.committed = lambda: self.happened.append("committed")
-
-    def note(self, name: str, boot: int = 1) -> Deferred[Outcome]:
-        """Store a report, and note when that is done."""
-        stored: Deferred[Outcome] = self.store(report(1, 1.0, boot=boot))
-        return stored.addCallback(self._note, name)
-
-    def _note(self, outcome: Outcome, name: str) -> Outcome:
-        self.happened.append(name)
-        return outcome
-
-    async def test_one_commit(self) -> None:
-        """What comes in one turn is one commit: all are told in order, and then the hook is called, once."""
-        await gatherResults([self.note(str(number), boot=number) for number in range(5)])
-        await self.store(report(1, 1.0, boot=9))
-        self.assertEqual(self.happened[:6], ["0", "1", "2", "3", "4", "committed"])
-
-    async def test_next_commit(self) -> None:
-        """What comes while others are told is in a later commit."""
-        first = self.note("first")
-        second = first.addCallback(lambda _: self.note("second", boot=2))
-        await second
-        self.assertEqual(self.happened, ["first", "committed", "second"])
-
-    async def test_bound(self) -> None:
-        """Past the bound a report is answered at once, with an error; those that wait are stored."""
-        fitting = MOST_WAITING // MAX_READINGS
-        waiting = [self.store(report(1, *[1.0] * MAX_READINGS, boot=boot)) for boot in range(fitting)]
-        busy = self.successResultOf(self.store(report(1, 1.0, boot=fitting)))
-        self.assertIsInstance(busy.error, Busy)
-        outcomes = await gatherResults(waiting)
-        self.assertEqual([len(outcome.new) for outcome in outcomes], [MAX_READINGS] * fitting)
-        self.assertIsNone((await self.store(report(1, 1.0, boot=fitting))).error)
-
-    async def test_who_waits_fails(self) -> None:
-        """A mistake of one who is told does not keep the others from being told."""
-        self.readings.append(KITCHEN, report(1, 1.0), NOW, self._fail)
-        outcome = await self.store(report(1, 2.0), GARDEN)
-        self.assertIsNone(outcome.error)
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-
-    def _fail(self, outcome: Outcome) -> None:
-        raise ZeroDivisionError
-
-    async def test_closed(self) -> None:
-        """After the end a report is answered at once."""
-        await self.database.close()
-        self.assertIsInstance(self.successResultOf(self.store(report(1, 1.0))).error, Closed)
-
-
 class FailingTests(ReadingsCase):
     """A commit that fails."""
 
@@ -277,13 +215,3 @@ class FailingTests(ReadingsCase):
         self.assertEqual(
             await self.readings.accounts(), {KITCHEN: Account(received=MAX_READINGS, duplicates=MAX_READINGS)}
         )
-
-    async def test_mistake(self) -> None:
-        """A mistake of ours costs one commit: it is logged, nothing counts as stored, and the next commit is whole."""
-        broken = Report(1, "one", (Reading("t", 1.0, NOW),))  # type: ignore[arg-type]
-        failed, neighbour = await gatherResults([self.store(broken), self.store(report(1, 1.0), GARDEN)])
-        self.assertEqual(type(failed.error), StorageError)
-        self.assertIs(neighbour.error, failed.error)
-        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
-        self.assertEqual(len((await self.store(report(1, 1.0), GARDEN)).new), 1)
-        self.assertEqual(self.rows(STORED), [(1, 1, 1.0)])

@@ -18,8 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.model import LARGEST, Reading, Value
 from iotcenter.storage import connections, history
+from iotcenter.storage.entries import Entry
 from iotcenter.storage.history import BucketColumns, Question, RawColumns
-from iotcenter.storage.intake import Intake, Waiting
+from iotcenter.storage.intake import Intake
 from iotcenter.storage.retention import From, Keep, advance, drop_some
 from iotcenter.storage.rollups import reckon, to_reckon
 from iotcenter.storage.tiers import DAY as DAY_TIER
@@ -94,7 +95,7 @@ class Storage:
     def store(self, reports: Iterable[Report]) -> None:
         """Store ``reports`` in one commit."""
         self.connection.execute("BEGIN IMMEDIATE")
-        outcomes = self.intake.store(self.connection, [Waiting(KITCHEN, each, LATEST, print) for each in reports])
+        outcomes = self.intake.store(self.connection, [Entry(KITCHEN, each, LATEST) for each in reports])
         self.connection.execute("COMMIT")
         self.stored += sum(len(outcome.new) for outcome in outcomes)
 

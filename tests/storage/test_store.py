@@ -5,9 +5,9 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from iotcenter.storage.errors import Closed
-from iotcenter.storage.intake import Outcome
+from iotcenter.storage.errors import Closed, StorageError
 from iotcenter.storage.store import FILE, Store
+from iotcenter.wire.codec import encode
 from tests.storage.support import KITCHEN, NOW, report
 
 
@@ -26,9 +26,11 @@ class StoreTests(TestCase):
     async def test_whole_way(self) -> None:
         """A device is added, reports, and its reading is found."""
         await self.store.devices.add(KITCHEN, "kitchen", "tls", NOW)
-        stored: Deferred[Outcome] = Deferred()
-        self.store.readings.append(KITCHEN, report(1, 20.5), NOW, stored.callback)
-        await stored
+        self.store.readings.start()
+        stored: Deferred[StorageError | None] = Deferred()
+        self.store.readings.append(KITCHEN, NOW, [encode(report(1, 20.5))], stored.callback)
+        self.assertIsNone(await stored)
+        await self.store.readings.settled()
         self.assertEqual(await self.store.readings.latest(), {KITCHEN: {"t": (20.5, NOW)}})
         self.assertIsNone(self.store.trouble)
         self.assertTrue((self.directory / FILE).exists())

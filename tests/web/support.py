@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from argon2 import PasswordHasher
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
@@ -34,7 +34,7 @@ from iotcenter.web.parts import Parts, Ports
 from iotcenter.web.principal import cookie_name
 from iotcenter.web.site import BoundedSite, all_handlers, make_site
 from iotcenter.web.streams import Streams
-from iotcenter.wire.messages import Hello, Report
+from iotcenter.wire.messages import Ack, Hello, Report
 from tests.web.wire import Answer, Wire, parse
 
 PASSWORD = "correct horse battery"
@@ -71,10 +71,14 @@ class FakeLink:
     def __init__(self) -> None:
         self.sent: list[Message] = []
         self.closed: tuple[str, str] | None = None
+        self.acknowledged: Deferred[None] = Deferred()
 
     def send(self, message: Message) -> None:
         """Keep ``message``."""
         self.sent.append(message)
+        if isinstance(message, Ack):
+            acknowledged, self.acknowledged = self.acknowledged, Deferred()
+            acknowledged.callback(None)
 
     def close(self, code: str, reason: str) -> None:
         """Note why."""
@@ -223,5 +227,8 @@ class WebTestCase(TestCase):
 
     async def report(self, attachment: DeviceLink, *readings: Reading, sequence: int = 1) -> None:
         """Have a device report readings, and wait until they are stored."""
+        assert isinstance(attachment.link, FakeLink)
+        acknowledged = attachment.link.acknowledged
         attachment.received(Report(boot=1, sequence=sequence, readings=readings))
-        await self.store.devices.seen(attachment.known.id, self.reactor.seconds(), "192.0.2.7")
+        await acknowledged
+        await self.store.readings.settled()

@@ -1,0 +1,62 @@
+"""Reports as they come out of the inbox, and how their readings are numbered."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+from iotcenter.model import DeviceId, Reading
+from iotcenter.storage.blocks import Record, unpack_frames
+from iotcenter.storage.progress import Range
+from iotcenter.storage.sql import select
+from iotcenter.wire.codec import DamagedReport, decode
+from iotcenter.wire.messages import Report
+
+T = TypeVar("T")
+
+POSITION = "SELECT coalesce(max(position), 0) FROM inbox"
+
+
+class Entry(NamedTuple):
+    """A report, and when it came."""
+
+    device: DeviceId
+    report: Report | DamagedReport
+    received: float
+
+
+def position(connection: sqlite3.Connection) -> int:
+    """Up to which position the inbox is in the tables, as the transaction sees it that asks."""
+    [(found,)] = select(connection, POSITION)
+    return int(found)
+
+
+def entries(record: Record) -> Iterator[Entry]:
+    """The reports of a record. Raises ``WireError`` where this version does not understand what another took in."""
+    for body in unpack_frames(record.frames):
+        yield Entry(record.device, decode(body), record.received)
+
+
+def size(report: Report | DamagedReport) -> int:
+    """How many readings a report has, good and bad."""
+    return len(report.readings) if isinstance(report, Report) else report.count
+
+
+def numbered(report: Report | DamagedReport) -> Iterable[tuple[int, Reading]]:
+    """The readings that decoded, each with its sequence number."""
+    if isinstance(report, Report):
+        return enumerate(report.readings, report.sequence)
+    return [(report.sequence + offset, reading) for offset, reading in report.good]
+
+
+def damaged(report: Report | DamagedReport) -> Iterable[tuple[int, str]]:
+    """The numbers of those that did not decode, each with what is wrong."""
+    if isinstance(report, Report):
+        return ()
+    return [(report.sequence + bad.offset, bad.reason) for bad in report.bad]
+
+
+def within(ranges: Iterable[Range], numbers: Iterable[tuple[int, T]]) -> list[tuple[int, T]]:
+    """What of ``numbers`` lies in one of ``ranges``."""
+    return [(number, what) for number, what in numbers if any(first <= number <= last for first, last in ranges)]

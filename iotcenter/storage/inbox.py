@@ -1,0 +1,195 @@
+"""The inbox: where reports are brought to disk as they came, and acknowledged; they are merged into the tables later.
+
+The cost of making something durable is one wait for the disk, however much there is of it. So while one commit is under
+way, the next one gathers: the more comes in, the less each costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from iotcenter.storage.errors import Busy, Closed, StorageError
+from iotcenter.storage.journal import MOST_IN_BLOCK, Journal, View
+
+MOST_WAITING = 8 * 1024 * 1024
+"""Bytes that may wait for the next commits: a fast disk writes them in a fraction of a second. Where the disk does not
+keep up, devices keep their readings, and their spools are larger than our memory."""
+
+MOST_BACKLOG = 256 * 1024 * 1024
+"""Bytes on disk that may wait to be merged: a burst of some 15 seconds at the highest rate, and an hour of the same
+work where it is spread. Past it devices keep their readings."""
+
+Done = Callable[[StorageError | None], None]
+
+
+class Waiting(NamedTuple):
+    """A record that waits to be written, and who wants to know."""
+
+    record: bytes
+    done: Done
+
+
+class Inbox:
+    """A journal with a thread of its own, which writes one block after the other while the next one gathers."""
+
+    _log = Logger()
+
+    def __init__(self, directory: Path, reactor: Any, commit_every: float = 0.0) -> None:
+        self._journal = Journal(directory)
+        self._reactor = reactor
+        self._commit_every = commit_every
+        self._thread = ThreadPool(1, 1, "inbox")
+        self._waiting: list[Waiting] = []
+        self._bytes = 0
+        self._began = float("-inf")
+        self._starting: Any = None
+        self._writing = False
+        self._open = False
+        self._idle: Deferred[None] | None = None
+        self.end = 0
+        """The position behind all that was acknowledged."""
+        self.merged = 0
+        """The position up to which all is in the database."""
+        self.trouble: StorageError | None = None
+        """Why the last commit failed; None while all is well."""
+        self.committed: Callable[[], None] = lambda: None
+        """Called after each commit, when all who waited for it have been told."""
+
+    def open(self, merged: int) -> None:
+        """Take up what is there, of which all before the position ``merged`` is in the database. It blocks. Raises
+        ``StorageError``."""
+        self._journal.open(merged)
+        self.merged = merged
+        self.end = max(merged, self._journal.view().end)
+        self._open = True
+
+    def close(self) -> Deferred[None]:
+        """Write what waits, take nothing more; fires when that is done."""
+        if not self._open:
+            return succeed(None)
+        self._open = False
+        closed = self._idle = Deferred()
+        closed.addCallback(lambda _: self._thread.stop())
+        self._hurry()
+        self._look_idle()
+        return closed
+
+    def append(self, record: bytes, done: Done) -> None:
+        """Bring ``record`` to disk; ``done`` is called once, with what went wrong if anything did.
+
+        With too much waiting already it is called at once. There is no Deferred, task or line of log for a record: this
+        is where every reading passes.
+        """
+        if not self._open:
+            done(Closed())
+        elif self._bytes >= MOST_WAITING or self.end - self.merged >= MOST_BACKLOG:
+            done(Busy())
+        else:
+            self._waiting.append(Waiting(record, done))
+            self._bytes += len(record)
+            if self._starting is None and not self._writing:
+                self._schedule()
+            elif self._bytes >= MOST_IN_BLOCK:
+                self._hurry()
+
+    def view(self) -> View:
+        """What is in it now; for any thread. To be taken before the position from which on it is read."""
+        return self._journal.view()
+
+    def drop(self, merged: int) -> None:
+        """All before the position ``merged`` is in the database now, and may go."""
+        self.merged = merged
+        if self._open:
+            self._in_thread(self._journal.drop, merged).addErrback(
+                lambda failure: self._log.warn("{why}", why=failure.getErrorMessage())
+            )
+
+    def _schedule(self) -> None:
+        """Begin a commit as soon as it may be. Not at once: what else comes in this turn of the reactor shares it."""
+        wait = self._commit_every if self._bytes < MOST_IN_BLOCK else 0.0
+        delay = self._began + wait - self._reactor.seconds() if wait else 0.0
+        self._starting = self._reactor.callLater(max(0.0, delay), self._start)
+
+    def _hurry(self) -> None:
+        """What waits need not wait for its time: it is a block, or nothing more comes."""
+        if self._starting is not None:
+            self._starting.reset(0)
+
+    def _start(self) -> None:
+        self._starting = None
+        self._writing = True
+        self._began = self._reactor.seconds()
+        waiting = self._take()
+        records = [one.record for one in waiting]
+        writing = self._in_thread(self._journal.append, records)
+        writing.addCallbacks(self._written, self._failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
+
+    def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        if (
+            not self._thread.started
+        ):  # not before there is work: a thread would keep a server that cannot run from ending
+            self._thread.start()
+        return deferToThreadPool(self._reactor, self._thread, function, *arguments)
+
+    def _take(self) -> list[Waiting]:
+        """What goes into the next block."""
+        taken, size = 0, 0
+        for one in self._waiting:
+            size += len(one.record)
+            if size > MOST_IN_BLOCK and taken:
+                size -= len(one.record)
+                break
+            taken += 1
+        waiting, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._bytes -= size
+        return waiting
+
+    def _written(self, end: int, waiting: list[Waiting]) -> None:
+        self.end = end
+        self._ended(waiting, None)
+
+    def _failed(self, failure: Failure, waiting: list[Waiting]) -> None:
+        error = failure.value
+        if not isinstance(error, StorageError):
+            self._log.failure("Writing into the inbox failed", failure)
+            error = StorageError("Storing failed within the server: its log says more.")
+        self._ended(waiting, error)
+
+    def _ended(self, waiting: list[Waiting], error: StorageError | None) -> None:
+        self._writing = False
+        if self._waiting:
+            self._next()  # before all else: the disk works while those who waited are told
+        self._notice(error)
+        for one in waiting:
+            try:
+                one.done(error)
+            except Exception:
+                self._log.failure("Somebody who waited for the inbox failed")
+        self.committed()
+        self._look_idle()
+
+    def _next(self) -> None:
+        if self._commit_every and self._open:
+            self._schedule()
+        else:
+            self._start()
+
+    def _notice(self, error: StorageError | None) -> None:
+        before, self.trouble = self.trouble, error
+        if error is not None and before is None:
+            self._log.error("No reading can be stored: {reason}", reason=str(error))
+        elif error is None and before is not None:
+            self._log.info("Readings are stored again.")
+
+    def _look_idle(self) -> None:
+        if self._idle is not None and not (self._waiting or self._writing):
+            idle, self._idle = self._idle, None
+            self._reactor.callLater(0, idle.callback, None)  # those who waited for an answer hear it first
