@@ -34,13 +34,13 @@ class Center:
     def __init__(self, store: Store, accounts: Accounts, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> None:
         self._store = store
         self.subscribers = Subscribers(clock)
-        self.devices = Devices(store, accounts, self.subscribers, clock)
+        self.events = Events(store, clock.seconds)
+        self.devices = Devices(store, accounts, self.subscribers, self.events, clock)
         self.links = Links(store, self.devices, self.subscribers, clock)
         self.readings = Readings(store, self.devices, self.subscribers, clock)
-        self.commands = Commands(store, self.devices, self.subscribers, clock)
+        self.commands = Commands(store, self.devices, self.subscribers, self.events, clock)
         self.logs = Logs(store, self.devices, self.subscribers, clock)
         self.history = History(store, self.devices)
-        self.events = Events(store, clock.seconds)
         self.tunnels = Tunnels(self.devices, self.events, clock, limits)
         self.open_ports = OpenPorts(self.devices, self.tunnels, self.events, clock)
         self.devices.leaving = self._leaving

@@ -12,19 +12,17 @@ from twisted.logger import Logger
 
 from iotcenter.center.devices import Devices
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand
+from iotcenter.center.events import Events
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.pending import ANSWER_WITHIN, PendingCommand, PendingCommands
 from iotcenter.center.records import CommandRecords
 from iotcenter.center.subscribers import CommandEvent, Subscribers
 from iotcenter.finishing import finishing
 from iotcenter.interfaces import Clock
-from iotcenter.logs import activity
-from iotcenter.model import MAX_RESULT, ArgumentType, Command, CommandOffer, CommandState, DeviceId
+from iotcenter.model import MAX_RESULT, ArgumentType, Command, CommandOffer, CommandState, DeviceId, EventKind
 from iotcenter.storage.store import Store
 from iotcenter.wire import messages
 from iotcenter.wire.arguments import ArgumentsError, check_arguments
-
-_activity = activity()
 
 if TYPE_CHECKING:
     from iotcenter.center.links import DeviceLink
@@ -50,9 +48,10 @@ class Commands:
 
     log = Logger()
 
-    def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock) -> None:
+    def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, events: Events, clock: Clock) -> None:
         self._records = CommandRecords(store, devices)
-        self._pending = PendingCommands(self._records, subscribers, clock)
+        self._pending = PendingCommands(self._records, subscribers, events, clock)
+        self._events = events
         self._devices = devices
         self._subscribers = subscribers
         self._clock = clock
@@ -166,7 +165,8 @@ class Commands:
             expires=now + max(lifetime, timeout, ANSWER_WITHIN),
         )
         pending = self._pending.watch(known, await self._recorded(known, command), args)
-        _activity.info("{actor} gave {device} {command}", actor=actor, device=known.name, command=offer.name)
+        text = f"{actor} gave {known.name} the command {offer.name}"
+        self._events.note(EventKind.COMMAND_GIVEN, actor, known.name, text, command=pending.command.id)
         self._subscribers.publish(CommandEvent(pending.command))
         self._pending.feed(known)
         if timeout:

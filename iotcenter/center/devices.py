@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from iotcenter.center.errors import UnknownDevice
+from iotcenter.center.events import Events
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.lost import Lost
 from iotcenter.center.subscribers import DeviceEvent, RemovedEvent, Subscribers
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.enrollment import require_device_name
 from iotcenter.interfaces import Clock
-from iotcenter.model import Device, DeviceId
+from iotcenter.model import Device, DeviceId, EventKind
 from iotcenter.storage.devices import DeviceRow
 from iotcenter.storage.sql import seconds
 from iotcenter.storage.store import Store
@@ -24,8 +25,11 @@ class Devices:
     ``leaving`` is told of each device that is removed.
     """
 
-    def __init__(self, store: Store, accounts: Accounts, subscribers: Subscribers, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, accounts: Accounts, subscribers: Subscribers, events: Events, clock: Clock
+    ) -> None:
         self._store = store
+        self._events = events
         self._accounts = accounts
         self._subscribers = subscribers
         self._clock = clock
@@ -90,6 +94,7 @@ class Devices:
         known.name = new
         self._by_name[new] = known
         self._subscribers.forget(name)
+        self._events.note(EventKind.DEVICE_RENAMED, actor, new, f"{actor} renamed {name} to {new}", was=name)
         self.announce(known, was=name)
         return known.snapshot(self._clock.seconds())
 
@@ -98,6 +103,7 @@ class Devices:
         known = self.named(name)
         await self._accounts.revoke(known.id)
         known.revoked = True
+        self._events.note(EventKind.DEVICE_REVOKED, actor, name, f"{actor} revoked {name}")
         self.announce(known)
         return known.snapshot(self._clock.seconds())
 
@@ -109,6 +115,7 @@ class Devices:
         self._by_id.pop(known.id, None)
         self._by_name.pop(known.name, None)
         self._subscribers.forget(known.name)
+        self._events.note(EventKind.DEVICE_REMOVED, actor, name, f"{actor} removed {name} with all its readings")
         self._subscribers.publish(RemovedEvent(known.name))
 
     def announce(self, known: KnownDevice, was: str | None = None) -> None:

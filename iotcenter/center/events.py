@@ -11,11 +11,13 @@ from twisted.python.failure import Failure
 
 from iotcenter.logs import LogLimit, activity
 from iotcenter.model import Event, EventKind
-from iotcenter.storage.events import LAST_ID, EventFilter, EventRow
+from iotcenter.storage.events import EventFilter, EventRow
 from iotcenter.storage.store import Store
 
 MAX_TEXT = 500
 """The longest text of an event: a sentence."""
+
+ALL = EventFilter()
 
 _activity = activity()
 
@@ -38,11 +40,8 @@ class Events:
             _activity.info("{text}", text=row.text)
         self._store.add(row).addErrback(self._failed)
 
-    async def recent(
-        self, limit: int = 100, before: int | None = None, kind: str = "", actor: str = "", object: str = ""
-    ) -> tuple[Event, ...]:
+    async def recent(self, limit: int = 100, wanted: EventFilter = ALL) -> tuple[Event, ...]:
         """The newest events that fit, newest first."""
-        wanted = EventFilter(LAST_ID if before is None else before, kind, actor, object)
         return tuple(_event(row) for row in await self._store.recent(limit, wanted))
 
     def _failed(self, failure: Failure) -> None:

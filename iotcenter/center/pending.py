@@ -10,16 +10,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from iotcenter.center.events import Events
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.records import CommandRecords
 from iotcenter.center.subscribers import CommandEvent, Subscribers
 from iotcenter.interfaces import Clock
-from iotcenter.logs import activity
-from iotcenter.model import Command, CommandState
+from iotcenter.model import Command, CommandState, EventKind
 from iotcenter.wire import messages
 from iotcenter.wire.messages import MAX_COMMANDS
-
-_activity = activity()
 
 ANSWER_WITHIN = 30.0
 """Seconds that a device has at least to say that it received a command, though the command's time is nearly over."""
@@ -80,8 +78,9 @@ class PendingCommands:
 
     log = Logger()
 
-    def __init__(self, records: CommandRecords, subscribers: Subscribers, clock: Clock) -> None:
+    def __init__(self, records: CommandRecords, subscribers: Subscribers, events: Events, clock: Clock) -> None:
         self._records = records
+        self._events = events
         self._subscribers = subscribers
         self._clock = clock
         self._pending: dict[int, PendingCommand] = {}
@@ -155,9 +154,9 @@ class PendingCommands:
         )
         if state.final:
             pending.end()
-            _activity.info(
-                "{device} {command} {state}", device=pending.device.name, command=pending.command.name, state=state
-            )
+            name, command = pending.device.name, pending.command
+            text = f"{command.name} on {name}: {state}"
+            self._events.note(EventKind.COMMAND_ENDED, name, name, text, command=command.id, state=state)
         self._subscribers.publish(CommandEvent(pending.command))
         self._write(pending)
         if state.final:

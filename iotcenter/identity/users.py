@@ -13,12 +13,9 @@ from iotcenter.identity.errors import Overloaded, Unfit
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.throttle import Throttle, network_of
 from iotcenter.interfaces import Clock
-from iotcenter.logs import activity
 from iotcenter.model import Role, User
 from iotcenter.storage.accounts import UserRow
 from iotcenter.storage.store import Store
-
-_activity = activity()
 
 NAME = r"[a-z0-9._@-]{1,64}"
 """What a user may be called, once it is in lower case."""
@@ -91,7 +88,6 @@ class Users:
             return None
         self._of_address.give_back(network)
         self._of_account.give_back(account)
-        _activity.info("{source!r} signed in as {who}", source=source, who=row.name)
         return user_of(row)
 
     @finishing

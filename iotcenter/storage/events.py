@@ -8,6 +8,7 @@ from functools import partial
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
+from iotcenter.model import FAR_FUTURE
 from iotcenter.storage.database import Database
 from iotcenter.storage.sql import Row, change, find_all, milliseconds, seconds
 
@@ -16,7 +17,7 @@ PRUNE = "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?"
 RECENT = """
     SELECT id, time, kind, actor, object, text, data FROM event
     WHERE id < ?1 AND (?2 = '' OR kind = ?2) AND (?3 = '' OR actor = ?3) AND (?4 = '' OR object = ?4)
-    ORDER BY id DESC LIMIT ?5
+    AND time >= ?5 AND time < ?6 ORDER BY id DESC LIMIT ?7
 """
 
 KEPT = 100_000
@@ -42,12 +43,15 @@ class EventRow(Struct, frozen=True):
 
 
 class EventFilter(Struct, frozen=True):
-    """Which events: those older than the one with the id ``before``, of one kind, actor or object; empty for any."""
+    """Which events: those older than the one with the id ``before``, of one kind, actor or object; empty for any. And
+    those from ``start`` up to ``end``, in Unix seconds."""
 
     before: int = LAST_ID
     kind: str = ""
     actor: str = ""
     object: str = ""
+    start: float = -FAR_FUTURE
+    end: float = FAR_FUTURE
 
 
 class Events:
@@ -62,7 +66,8 @@ class Events:
 
     def recent(self, limit: int, wanted: EventFilter) -> Deferred[tuple[EventRow, ...]]:
         """The newest events that fit, newest first."""
-        parameters = (wanted.before, wanted.kind, wanted.actor, wanted.object, min(limit, MOST_EVENTS))
+        span = milliseconds(wanted.start), milliseconds(wanted.end)
+        parameters = (wanted.before, wanted.kind, wanted.actor, wanted.object, *span, min(limit, MOST_EVENTS))
         return self._database.scan(lambda connection: find_all(connection, _event, RECENT, *parameters))
 
 

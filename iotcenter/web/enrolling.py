@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from twisted.web.server import Request
 
 from iotcenter.identity.enrollment import DEFAULT_LIFETIME
-from iotcenter.logs import activity
+from iotcenter.model import EventKind
 from iotcenter.web.addresses import Addresses, Place
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.parts import Parts
 from iotcenter.wire.token import parse_token
-
-_activity = activity()
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Enrolling:
 
     def __init__(self, parts: Parts) -> None:
         self._enrollments = parts.enrollments
+        self._events = parts.center.events
         self._certificate = parts.web_certificate
         self._addresses = Addresses(parts)
 
@@ -46,7 +45,9 @@ class Enrolling:
         row = await self._enrollments.find(parse_token(token).secret)
         if row is None:
             raise HTTPProblem(409, "withdrawn", "the token was withdrawn already")
-        _activity.info("{actor} gave out an enrollment token for {name}", actor=actor, name=name)
+        self._events.note(
+            EventKind.DEVICE_INVITED, actor, name, f"{actor} gave out a token for {name}", expires=row.expires
+        )
         return Issued(row.id, token, self.line(place, token), row.expires)
 
     def line(self, place: Place, token: str) -> str:

@@ -42,6 +42,18 @@ def parse_time(text: str, now: float, zone: tzinfo = UTC) -> float:
     return time
 
 
+def parse_span(start: str, end: str, now: float, zone: tzinfo) -> tuple[tuple[float, float] | None, dict[str, str]]:
+    """From when to when, None where either is no time; and what is wrong, by the names ``from`` and ``to``."""
+    times: list[float] = []
+    problems: dict[str, str] = {}
+    for name, text in (("from", start), ("to", end)):
+        try:
+            times.append(parse_time(text, now, zone))
+        except BadTime as error:
+            problems[name] = str(error)
+    return (None if problems else (times[0], times[1])), problems
+
+
 def _parse_iso(text: str, zone: tzinfo) -> float:
     try:
         moment = datetime.fromisoformat(text)

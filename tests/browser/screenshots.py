@@ -112,6 +112,8 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("ssh-none", "/devices/attic/ssh", True, _nothing),
     ("ssh-keys", "/ssh-keys", True, _nothing),
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
+    ("events", "/events", True, _nothing),
+    ("events-none", "/events?actor=nobody", True, _nothing),
     ("more", "/more", True, _nothing),
     ("about", "/about", True, _nothing),
     ("not-found", "/devices/kitchenpi", True, _nothing),

@@ -30,6 +30,8 @@ PAGES = (
     "/devices/kitchen-pi/ssh",
     "/devices/attic/ssh",
     "/ssh-keys",
+    "/events",
+    "/events?from=yesterday",
     "/more",
     "/about",
 )

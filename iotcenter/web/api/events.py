@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
 from twisted.web.server import Request
 
 from iotcenter.model import Event, Role
+from iotcenter.storage.events import EventFilter
 from iotcenter.web.api.schema import EventQuery
+from iotcenter.web.api.tables import event_lines, event_titles
 from iotcenter.web.doors import Door
+from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import API, api, stream
+from iotcenter.web.paced import PacedWriter
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, find_principal
+from iotcenter.web.when import parse_span, zone_named
+
+PIECE = 500
+"""Events that are fetched and made into CSV at once."""
 
 
 class EventHandlers:
@@ -28,5 +37,25 @@ class EventHandlers:
 
     @api("/events/log", role=Role.OPERATOR)
     async def log(self, request: Request, principal: Principal, query: EventQuery) -> tuple[Event, ...]:
-        """What happened, newest first: who opened which tunnel, for how long, and the like."""
-        return await self._parts.center.events.recent(query.limit, query.before, query.kind, query.actor, query.object)
+        """What happened, newest first: who signed in, gave which command, opened which tunnel, and the like."""
+        return await self._parts.center.events.recent(query.limit, self._wanted(query, principal))
+
+    @stream(f"{API}/events/log.csv", role=Role.OPERATOR, media="text/csv; charset=utf-8")
+    async def csv(self, request: Request, principal: Principal, query: EventQuery) -> None:
+        """The same as CSV, all that fit: times are ISO 8601 in the time zone of who asks."""
+        wanted, zone = self._wanted(query, principal), zone_named(principal.time_zone)
+        request.setHeader("Content-Disposition", 'attachment; filename="events.csv"')
+        with PacedWriter(request, self._parts.reactor) as writer:
+            await writer.write(event_titles())
+            while events := await self._parts.center.events.recent(PIECE, wanted):
+                await writer.write(event_lines(events, zone))
+                wanted = msgspec.structs.replace(wanted, before=events[-1].id)
+
+    def _wanted(self, query: EventQuery, principal: Principal) -> EventFilter:
+        """What is asked for. Raises ``HTTPProblem`` for what is no time."""
+        zone = zone_named(principal.time_zone)
+        span, problems = parse_span(query.start, query.end, self._parts.clock.seconds(), zone)
+        if span is None:
+            words = "; ".join(f"{name} {problem}" for name, problem in problems.items())
+            raise HTTPProblem(422, "invalid", words, problems)
+        return EventFilter(query.before, query.kind, query.actor, query.object, *span)

@@ -15,7 +15,7 @@ from iotcenter.web.guard import API, api, stream
 from iotcenter.web.paced import PacedWriter
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
-from iotcenter.web.when import BadTime, known_zone, parse_time, zone_named
+from iotcenter.web.when import known_zone, parse_span, zone_named
 
 PIECE = 500
 """Rows that are made into CSV at once: some 20 kB, and 2 ms of work."""
@@ -83,14 +83,8 @@ class ReadingHandlers:
 
     def _span(self, query: ReadingsQuery, zone: tzinfo) -> tuple[float, float]:
         """From when to when. Raises ``HTTPProblem`` for what is no time."""
-        times: dict[str, float] = {}
-        problems: dict[str, str] = {}
-        for name, text in (("from", query.start), ("to", query.end)):
-            try:
-                times[name] = parse_time(text, self._clock.seconds(), zone)
-            except BadTime as error:
-                problems[name] = str(error)
-        if problems:
+        span, problems = parse_span(query.start, query.end, self._clock.seconds(), zone)
+        if span is None:
             words = "; ".join(f"{name} {problem}" for name, problem in problems.items())
             raise HTTPProblem(422, "invalid", words, problems)
-        return times["from"], times["to"]
+        return span

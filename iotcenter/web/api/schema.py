@@ -274,13 +274,16 @@ class SshConfig(Noun, frozen=True, omit_defaults=False):
 
 
 class EventQuery(Taken, frozen=True):
-    """Which events: at most ``limit``, older than the one with the id ``before``, of one kind, actor or object."""
+    """Which events: at most ``limit``, older than the one with the id ``before``, of one kind, actor or object, between
+    two times."""
 
     limit: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
-    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 2**63 - 1
     kind: Word = ""
     actor: Word = ""
     object: Word = ""
+    start: When = msgspec.field(name="from", default="0")
+    end: When = msgspec.field(name="to", default="now")
 
 
 class NewToken(Taken, frozen=True):

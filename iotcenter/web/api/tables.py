@@ -1,4 +1,4 @@
-"""Readings as CSV, for spreadsheets and programs."""
+"""Readings and events as CSV, for spreadsheets and programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-from iotcenter.model import Value
+from iotcenter.model import Event, Value
 from iotcenter.storage.history import BucketColumns
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -32,16 +32,28 @@ class Table:
 
     def raw(self, readings: Iterable[tuple[float, Value]]) -> bytes:
         """The lines of some raw readings."""
-        return _lines([self._moment(time), _cell(value)] for time, value in readings)
+        return _lines([_moment(time, self._zone), _cell(value)] for time, value in readings)
 
     def buckets(self, columns: BucketColumns) -> bytes:
         """All lines of readings in buckets, with the first."""
         titles = ["time", "count", *(f"{what} {self._title}" for what in ("min", "max", "mean", "last"))]
         rows = zip(columns.t, columns.count, columns.min, columns.max, columns.mean, columns.last, strict=True)
-        return _lines([titles]) + _lines([self._moment(time), *map(_cell, cells)] for time, *cells in rows)
+        return _lines([titles]) + _lines([_moment(time, self._zone), *map(_cell, cells)] for time, *cells in rows)
 
-    def _moment(self, time: float) -> str:
-        return datetime.fromtimestamp(time, self._zone).isoformat(timespec="milliseconds")
+
+def event_titles() -> bytes:
+    """The first line of events."""
+    return _lines([["time", "kind", "actor", "object", "text"]])
+
+
+def event_lines(events: Iterable[Event], zone: tzinfo) -> bytes:
+    """The lines of some events, with times in ``zone``."""
+    rows = ((one.time, (one.kind, one.actor, one.object, one.text)) for one in events)
+    return _lines([_moment(time, zone), *map(_cell, cells)] for time, cells in rows)
+
+
+def _moment(time: float, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(time, zone).isoformat(timespec="milliseconds")
 
 
 def value_of(cell: str) -> Value:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from twisted.web.server import Request
 
 from iotcenter.identity.tokens import ApiToken
-from iotcenter.logs import activity
-from iotcenter.model import Role
+from iotcenter.model import EventKind, Role
 from iotcenter.web.api.schema import IssuedToken, NewToken
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
-
-_activity = activity()
 
 
 class TokenHandlers:
@@ -21,6 +18,7 @@ class TokenHandlers:
     def __init__(self, parts: Parts) -> None:
         self._tokens = parts.tokens
         self._streams = parts.streams
+        self._events = parts.center.events
         self._seconds = parts.clock.seconds
 
     @api("/tokens", role=Role.ADMIN)
@@ -35,9 +33,8 @@ class TokenHandlers:
         if expires is None and body.lifetime is not None:
             expires = self._seconds() + body.lifetime
         secret = await self._tokens.create(body.name, body.role, expires)
-        _activity.info(
-            "{actor} created the token {name} as {role}", actor=principal.actor, name=body.name, role=body.role.value
-        )
+        text = f"{principal.actor} created the token {body.name} as {body.role}"
+        self._events.note(EventKind.TOKEN_CREATED, principal.actor, body.name, text, role=body.role)
         return IssuedToken(body.name, body.role, secret, expires)
 
     @api("/tokens/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
@@ -45,4 +42,5 @@ class TokenHandlers:
         """Remove a token; it is refused from now on."""
         await self._tokens.remove(name)
         self._streams.end_token(name)
-        _activity.info("{actor} removed the token {name}", actor=principal.actor, name=name)
+        text = f"{principal.actor} removed the token {name}"
+        self._events.note(EventKind.TOKEN_REMOVED, principal.actor, name, text)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Unfit
-from iotcenter.logs import activity
-from iotcenter.model import Role, User
+from iotcenter.model import EventKind, Role, User
 from iotcenter.storage.errors import NotFound
 from iotcenter.web.api.schema import NewUser, UserChange
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
-
-_activity = activity()
 
 
 class UserHandlers:
@@ -23,6 +20,7 @@ class UserHandlers:
     def __init__(self, parts: Parts) -> None:
         self._users = parts.users
         self._streams = parts.streams
+        self._events = parts.center.events
 
     @api("/users", role=Role.ADMIN)
     async def list(self, request: Request, principal: Principal) -> tuple[User, ...]:
@@ -33,9 +31,8 @@ class UserHandlers:
     async def add(self, request: Request, principal: Principal, body: NewUser) -> User:
         """Let somebody sign in."""
         user = await self._users.add(body.name, body.role, body.password, body.time_zone)
-        _activity.info(
-            "{actor} added the user {name} as {role}", actor=principal.actor, name=user.name, role=user.role.value
-        )
+        text = f"{principal.actor} added the user {user.name} as {user.role}"
+        self._events.note(EventKind.USER_ADDED, principal.actor, user.name, text, role=user.role)
         return user
 
     @api("/users/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
@@ -48,7 +45,9 @@ class UserHandlers:
         if body.password is not None:
             await self._users.set_password(name, body.password)
         self._streams.end_user(name.lower())
-        _activity.info("{actor} changed the user {name}", actor=principal.actor, name=name)
+        what = "role" if body.password is None else "password"
+        text = f"{principal.actor} changed the {what} of {name}"
+        self._events.note(EventKind.USER_CHANGED, principal.actor, name.lower(), text, role=body.role)
         return await self._named(name)
 
     @api("/users/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404, 409))
@@ -56,7 +55,9 @@ class UserHandlers:
         """Shut somebody out, at once. The last admin stays."""
         await self._users.remove(name)
         self._streams.end_user(name.lower())
-        _activity.info("{actor} removed the user {name}", actor=principal.actor, name=name)
+        self._events.note(
+            EventKind.USER_REMOVED, principal.actor, name.lower(), f"{principal.actor} removed the user {name}"
+        )
 
     async def _named(self, name: str) -> User:
         for user in await self._users.list():

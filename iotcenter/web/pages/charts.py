@@ -15,9 +15,10 @@ from iotcenter.storage.errors import TooMuch
 from iotcenter.storage.history import BucketColumns, Columns
 from iotcenter.web.guard import page
 from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.pages.times import TIMES
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
-from iotcenter.web.when import BadTime, parse_time, zone_named
+from iotcenter.web.when import parse_span, zone_named
 
 MOST = 8
 """Series in one chart: as many as there are colours and dashes that can be told apart."""
@@ -129,17 +130,11 @@ class ChartPages:
         )
 
     def _span(self, query: ChartQuery, principal: Principal) -> tuple[tuple[float, float] | None, dict[str, str]]:
-        zone, now = zone_named(principal.time_zone), self._parts.clock.seconds()
-        times: list[float] = []
-        problems: dict[str, str] = {}
-        for name, text in (("from", query.start), ("to", query.end)):
-            try:
-                times.append(parse_time(text, now, zone))
-            except BadTime:
-                problems[name] = "Write a time such as 2026-11-22 14:00 or now-6h (s, m, h, d, w)."
-        if not problems and times[0] >= times[1]:
-            problems["to"] = "It ends before it begins."
-        return (None if problems else (times[0], times[1])), problems
+        zone = zone_named(principal.time_zone)
+        span, problems = parse_span(query.start, query.end, self._parts.clock.seconds(), zone)
+        if span is not None and span[0] >= span[1]:
+            return None, {"to": "It ends before it begins."}
+        return span, dict.fromkeys(problems, TIMES)
 
     async def _chart(
         self,

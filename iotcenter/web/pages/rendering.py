@@ -22,6 +22,7 @@ PLACES = (
     ("dashboard", "/", "Dashboard", Role.VIEWER),
     ("devices", "/devices", "Devices", Role.VIEWER),
     ("charts", "/charts", "Charts", Role.VIEWER),
+    ("events", "/events", "Events", Role.OPERATOR),
     ("add", "/add-device", "Add device", Role.ADMIN),
     ("more", "/more", "More", Role.VIEWER),
 )

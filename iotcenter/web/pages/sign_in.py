@@ -8,6 +8,8 @@ from msgspec import Struct
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Overloaded, TooManyTries
+from iotcenter.logs import LogLimit
+from iotcenter.model import EventKind
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import peer
@@ -30,6 +32,7 @@ class SignInPages:
     def __init__(self, parts: Parts, renderer: Renderer) -> None:
         self._parts = parts
         self._renderer = renderer
+        self._refusals = LogLimit(parts.clock.seconds)
 
     @page("/sign-in", role=None)
     async def show(self, request: Request, principal: Principal | None, query: SignInQuery) -> str | Redirect:
@@ -52,8 +55,13 @@ class SignInPages:
                 request.setHeader("Retry-After", str(error.retry_after))
             return await self._render(wanted, name, {"form": sentence(str(error))})
         if user is None:
+            if self._refusals.allow():
+                text = f"A sign-in from {peer(request)} was refused"
+                self._parts.center.events.note(EventKind.SIGN_IN_REFUSED, "", "", text, address=peer(request))
             request.setResponseCode(403)
             return await self._render(wanted, name, {"password": "The name and the password do not go together."})
+        text = f"{user.name} signed in from {peer(request)}"
+        self._parts.center.events.note(EventKind.SIGNED_IN, user.name, user.name, text, address=peer(request))
         keep_session(request, door, await self._parts.sessions.create(user.name))
         return Redirect(wanted)
 

@@ -16,6 +16,9 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 NOW = 5.0
 """Seconds that count as now: devices that report every second would flicker otherwise."""
 
+TIMES = "Write a time such as 2026-11-22 14:00 or now-6h (s, m, h, d, w)."
+"""What to say where a field holds no time."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OLD_REGIONS = ("Etc", "SystemV", "US", "Brazil", "Canada", "Chile", "Mexico", "posix", "right")
