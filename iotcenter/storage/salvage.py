@@ -71,6 +71,8 @@ class _Source:
         self._connection = connection
         self.broke = connection is None
         """Whether the last rows ended because there was more that could not be read."""
+        self.readable = connection is not None
+        """Whether it can be read at all."""
 
     def version(self) -> int | None:
         """Its schema; None for the newest, where it cannot be told."""
@@ -111,6 +113,7 @@ class _Copier:
         [(sql,)] = target.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,))
         self._names = [row[1] for row in columns]
         self._kinds = [KINDS.get(row[2], ANY) | ({type(None)} if not row[3] else set()) for row in columns]
+        self._sound: set[tuple[type, ...]] = set()
         key = [name for place, name in sorted((row[5], row[1]) for row in columns) if place]
         self._key = key if "WITHOUT ROWID" in sql.upper() else ["rowid"]
 
@@ -118,40 +121,51 @@ class _Copier:
         """Whether all of it could be read."""
         made = self._target.execute(f"SELECT * FROM {self._table}").fetchall()  # by the schema itself
         self._target.execute(f"DELETE FROM {self._table}")
-        self._add(self._rows())
-        whole = not self._source.broke
-        if not whole:
-            self._copy_the_rest()
+        whole = self._copy_by_series() if self._key[:2] == ["series", "time"] else self._copy_in_order()
         if self._target.execute(f"SELECT NOT EXISTS (SELECT 1 FROM {self._table})").fetchone()[0]:
             self._add(made)
         return whole
 
-    def _copy_the_rest(self) -> None:
-        if self._key[:2] != ["series", "time"]:
-            self._add(self._rows(way="DESC"))
-            if self._table == "series":  # by which all readings are found: its index holds all of it once more
-                rows = self._source.rows("SELECT id, device, name FROM series ORDER BY device, name")
-                self._target.executemany("INSERT OR IGNORE INTO series (id, device, name) VALUES (?, ?, ?)", rows)
-            return
-        for (series,) in self._target.execute("SELECT id FROM series ORDER BY id").fetchall():
-            self._copy_series(f"WHERE series = {int(series)}")
+    def _copy_in_order(self) -> bool:
+        self._add(self._rows())
+        if not self._source.broke:
+            return True
+        self._add(self._rows(way="DESC"))
+        if self._table == "series":  # by which all readings are found: its index holds all of it once more
+            rows = self._source.rows("SELECT id, device, name FROM series ORDER BY device, name")
+            self._target.executemany("INSERT OR IGNORE INTO series (id, device, name) VALUES (?, ?, ?)", rows)
+        return False
 
-    def _copy_series(self, where: str) -> None:
+    def _copy_by_series(self) -> bool:
+        series = self._target.execute("SELECT id FROM series ORDER BY id").fetchall()
+        broken = [id for (id,) in series if not self._copy_series(f"WHERE series = {int(id)}")]
+        return self._source.readable and not broken
+
+    def _copy_series(self, where: str) -> bool:
         """Copy a series from both ends; what is left between, where it broke off twice, is looked at in slices."""
         time = self._names.index("time")
         first = self._add(self._rows(where))
         if not self._source.broke:
-            return
+            return True
         last = self._add(self._rows(where, "DESC"))
-        if not first or not last or first[time] >= last[time]:
-            return
-        low, high = first[time], last[time]
+        if first and last and first[time] < last[time]:
+            self._copy_between(where, first[time], last[time])
+        return False
+
+    def _copy_between(self, where: str, low: int, high: int) -> None:
         width = (high - low) // SLICES + 1
         for start in range(low, high, width):
             piece = f"{where} AND time >= {start} AND time < {start + width}"
             self._add(self._rows(piece))
             if self._source.broke:
                 self._add(self._rows(piece, "DESC"))
+
+    def _is_sound(self, shape: tuple[type, ...]) -> bool:
+        """Whether a row of these types can be one of this table; remembered, since there are few such shapes."""
+        sound = all(kind in kinds for kind, kinds in zip(shape, self._kinds, strict=True))
+        if sound:
+            self._sound.add(shape)
+        return sound
 
     def _rows(self, where: str = "", way: str = "") -> Iterator[Row]:
         order = ", ".join(f"{name} {way}" for name in self._key)
@@ -165,7 +179,8 @@ class _Copier:
         def sound() -> Iterator[Row]:
             nonlocal last
             for row in rows:
-                if all(type(value) in kinds for value, kinds in zip(row, self._kinds, strict=True)):
+                shape = tuple(map(type, row))
+                if shape in self._sound or self._is_sound(shape):
                     last = row
                     yield row
 
