@@ -71,6 +71,7 @@ class Timeline:
             latest = received + MOST_AHEAD
             if all(EARLIEST <= one.time <= latest for one in report.readings):  # as nearly always
                 boot.note(report.sequence + len(report.readings) - 1, report.readings[-1].time)
+                boot.was_right(clock)
                 return report
         numbered = _numbered(report)
         return _with_times(report, boot.place(numbered, clock, received)) if numbered else report
@@ -97,12 +98,19 @@ class _Boot:
         self._last = 0
         self._end = -math.inf
         self._shift = 0.0
+        self._right = math.inf
+        self._behind: tuple[float, float] | None = None
         self._stretches: list[Placed] = []
 
     def note(self, last: int, end: float) -> None:
         """While the boot is steady: the newest reading, and its time."""
         if last > self._last:
             self._last, self._end = last, end
+
+    def was_right(self, clock: float) -> None:
+        """The device's clock said ``clock``, and was right; 0 where it has none."""
+        self._right = clock or math.inf
+        self._behind = None
 
     def forget(self, gone: Placed) -> None:
         """What was placed so is not there."""
@@ -134,17 +142,29 @@ class _Boot:
 
     def _shifted(self, numbered: Iterable[Numbered], clock: float, received: float) -> list[float]:
         """The times on the server's clock, before anything is done about their order."""
-        self._shift = self._new_shift(received - clock) if clock else 0.0
+        self._shift = self._new_shift(received - clock, clock) if clock else 0.0
         return [place(one.time, received) if one.time < RELATIVE else one.time + self._shift for _, one in numbered]
 
-    def _new_shift(self, off: float) -> float:
-        """What to add to the device's times, now that its clock seems ``off`` behind.
+    def _new_shift(self, off: float, clock: float) -> float:
+        """What to add to the device's times, now that its clock says ``clock`` and seems ``off`` behind.
 
         Of what a link delays nothing is known, but that the smallest difference was delayed least.
         """
         if self._shift and abs(off - self._shift) <= JITTER:
             return min(off, self._shift)
-        return 0.0 if abs(off) <= MOST_OFF else off
+        if abs(off) <= MOST_OFF:
+            self.was_right(clock)
+            return 0.0
+        return 0.0 if self._may_be_delayed(off, clock) else off
+
+    def _may_be_delayed(self, off: float, clock: float) -> bool:
+        """Whether a clock that was right, and went on since, may only seem behind: a message was sent again and again,
+        say, before it came through. A delay passes; a wrong clock is as wrong a minute later."""
+        if off < 0 or clock < self._right:
+            return False
+        if self._behind is None or abs(off - self._behind[0]) > JITTER:
+            self._behind = off, clock
+        return clock - self._behind[1] < JITTER
 
     def _put(self, sequence: int, time: float, received: float) -> float:
         """Place one reading between its neighbours, never later than it was received, and remember it."""

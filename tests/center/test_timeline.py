@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.center.timeline import BOOTS_AT_HAND, STRETCHES, Timeline
+from iotcenter.center.timeline import BOOTS_AT_HAND, JITTER, STRETCHES, Timeline
 from iotcenter.model import ClockState, Reading
 from iotcenter.storage.times import EARLIEST, MOST_OFF
 from iotcenter.wire.codec import BadReading, DamagedReport
@@ -145,6 +145,15 @@ class WrongClockTests(TimelineCase):
         self.place(report(1, NOW, clock=NOW))
         self.assertEqual(self.place(report(2, NOW + 9001, clock=NOW + 9002), NOW + 2), [NOW + 1])
         self.assertEqual(self.place(report(3, NOW - 8998, clock=NOW - 8997), NOW + 3), [NOW + 2])
+
+    def test_delay_is_no_jump(self) -> None:
+        """A report that was very long on its way comes from a clock that is right; one that stays behind is wrong."""
+        self.place(report(1, NOW, clock=NOW))
+        self.assertEqual(self.place(report(2, NOW + 4, clock=NOW + 5), NOW + 905), [NOW + 4])
+        self.assertEqual(self.place(report(3, NOW + 906, clock=NOW + 907), NOW + 908), [NOW + 906])
+        for second in (0, 59, 61, 120):
+            times = self.place(report(4 + second, NOW + 1000 + second, clock=NOW + 1000 + second), NOW + 1900 + second)
+            self.assertEqual(times, [NOW + (1000 if second < JITTER else 1900) + second])
 
     def test_border(self) -> None:
         """One that is about as far off as is allowed does not make its readings jump to and fro."""
