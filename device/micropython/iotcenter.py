@@ -212,6 +212,8 @@ def unpack(data, at=0, depth=8):
         items.append(item)
     if 0x90 <= byte < 0xA0 or byte == 0xDC:
         return items, at
+    if any(isinstance(key, (list, dict)) for key in items[::2]):
+        raise ValueError("a name that is none")
     return {items[i]: items[i + 1] for i in range(0, len(items), 2)}, at
 
 

@@ -15,14 +15,18 @@ NONE = "-"
 
 
 class Chip:
-    """A device that is the C core. It stands where a ``TestDevice`` does."""
+    """A device that is the C core, or another that takes its commands. It stands where a ``TestDevice`` does."""
 
-    def __init__(self, world: World, sleepy: int = 0, packet: int = 192, message: int = 112) -> None:
+    def __init__(
+        self, world: World, sleepy: int = 0, packet: int = 192, message: int = 112, core: Core | None = None
+    ) -> None:
         self.world = world
-        self.core = Core()
+        self._clock_begins = 0 if core else 2**32 - 65536  # that of the C core wraps after a minute
+        self.core = core or Core()
         self.id, self.key = world.random.randbytes(16), world.random.randbytes(32)
         world.keys[self.id] = DeviceKeys(self.key)
         self.address: Address = ()
+        self.asleep = False
         self.sent: list[bytes] = []
         self.states: list[str] = []
         self.effects: Counter[str] = Counter()
@@ -79,16 +83,23 @@ class Chip:
         self.waits.append(int(wait))
         self.world.at(self.world.now + int(wait) / 1000, partial(self._wake, len(self.waits)))
 
+    def wake(self, slept: int) -> None:
+        """Go on after a deep sleep of so many milliseconds, which the clock of the chip did not count."""
+        self.asleep = False
+        self._tell("clock", self._milliseconds)
+        self._tell("resume", slept)
+        self.poll()
+
     def close(self) -> None:
         """End it, and hear what the sanitizers say."""
         self.core.close()
 
     @property
     def _milliseconds(self) -> int:
-        return (int(self.world.now * 1000) + 0xFFFF0000) % 2**32
+        return (int(self.world.now * 1000) + self._clock_begins) % 2**32
 
     def _wake(self, polls: int) -> None:
-        if len(self.waits) == polls:
+        if len(self.waits) == polls and not self.asleep:
             self.poll()
 
     def _tell(self, verb: str, *arguments: Any) -> list[list[str]]:

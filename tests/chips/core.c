@@ -227,6 +227,8 @@ static bool act(const char *verb)
         printf("said %d\n", iotcenter_log(&device, text(0), text(1)));
     else if (strcmp(verb, "aead") == 0)
         aead();
+    else if (strcmp(verb, "resume") == 0)
+        iotcenter_resume(&device, &config, (uint32_t)number(0));
     else if (strcmp(verb, "stop") == 0)
         iotcenter_stop(&device);
     else if (strcmp(verb, "status") == 0)

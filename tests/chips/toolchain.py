@@ -53,13 +53,12 @@ def output(*command: str, within: Path | None = None) -> str:
 
 
 class Core:
-    """The C core in a process of its own, under sanitizers, which does what it is told; see ``core.c``."""
+    """The C core in a process of its own, under sanitizers, which does what it is told; see ``core.c``. Or another
+    client, by ``words``, that takes the same lines."""
 
-    def __init__(self) -> None:
-        program = compiled("core", (*HOST, str(HERE / "core.c")))
-        self._process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+    def __init__(self, *words: str) -> None:
+        program = words or (str(compiled("core", (*HOST, str(HERE / "core.c")))),)
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def tell(self, verb: str, *arguments: bytes | str | float) -> list[list[str]]:
         """The words of each line that it says to that. Raises ``AssertionError`` where it ends instead."""
