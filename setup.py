@@ -24,6 +24,7 @@ FOLDERS = {
     "iotcenter.wire.udp": "iotcenter/wire/udp",
     "iotcenter.wire.registrar": "iotcenter/wire/registrar",
     "iotdevice": "device/iotdevice",
+    "iotdevice.registrar": "device/iotdevice/registrar",
     "twisted.plugins": "twisted/plugins",
 }
 """Each package and its folder. By hand, since find_packages() does not see twisted/plugins: it has no __init__.py, so

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iotdevice.config import data_directory
+from iotdevice.registrar.arguments import fill, with_menu
 from iotdevice.version import __version__
 
 
@@ -19,15 +20,16 @@ class Failed(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. The answer is the exit status: 1, and one line on standard error, where something is
     wrong."""
-    options = _parser().parse_args(arguments)
+    words = with_menu(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(words)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except Failed as error:
         print(f"iotdevice: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         "status", help="say who this device is, and how it stands", description=_status.__doc__
     )
     status.set_defaults(run=_status)
+    registrar = commands.add_parser(
+        "registrar",
+        help="be a device with only a name and a password",
+        usage="iotdevice registrar [COMMAND] DEVICE-ID HOST PORT DEVICE-PORT ...",
+        description=_registrar.__doc__,
+    )
+    fill(registrar, _registrar)
     for command in (enroll, status):
         command.add_argument(
             "--data", metavar="DIR", help="the data directory (default: $STATE_DIRECTORY, else ./iotdevice-data)"
@@ -81,3 +90,13 @@ def _status(options: argparse.Namespace) -> None:
     except status.Unknown as error:
         raise Failed(str(error)) from None
     print("\n".join(lines))
+
+
+def _registrar(options: argparse.Namespace) -> int:
+    """Speak to a center's registrar, and to the other devices that are registered there."""
+    from iotdevice.registrar import command
+
+    try:
+        return command.run(options)
+    except command.NotDone as error:
+        raise Failed(str(error)) from None

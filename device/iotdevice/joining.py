@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from twisted.internet import task
-from twisted.internet.defer import Deferred
 
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.token import MAX_LENGTH, Token, parse_token
@@ -15,6 +11,7 @@ from iotdevice.config import Address
 from iotdevice.credentials import FILE, BadCredentials, load_credentials
 from iotdevice.enrollment import EnrollmentFailed, enroll
 from iotdevice.lock import DataLock, Locked
+from iotdevice.running import run_with_reactor
 
 MAX_LINE = 2 * MAX_LENGTH
 """The longest line that is read where a token is expected, white space and all."""
@@ -58,20 +55,7 @@ def _refuse_enrolled(directory: Path) -> None:
 
 
 def _enroll(token: Token, directory: Path) -> str:
-    """Enroll, in a reactor's run of its own."""
-    outcome: list[str | EnrollmentFailed] = []
-
-    async def run(reactor: Any) -> None:
-        try:
-            outcome.append((await enroll(reactor, token, directory)).name)
-        except EnrollmentFailed as error:
-            outcome.append(error)
-
     try:
-        task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
-    except SystemExit as end:
-        if end.code or not outcome:
-            raise
-    if isinstance(outcome[0], EnrollmentFailed):
-        raise NotJoined(str(outcome[0]))
-    return outcome[0]
+        return run_with_reactor(lambda reactor: enroll(reactor, token, directory)).name
+    except EnrollmentFailed as error:
+        raise NotJoined(str(error)) from None
