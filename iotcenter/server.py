@@ -158,6 +158,7 @@ class Server:
             authority=self._authority,
             accounts=self._accounts,
             enrollments=Enrollments(self._store, self._authority, self._clock.seconds),
+            registrations=self._registrations,
             users=self._users,
             sessions=Sessions(self._store, self._clock.seconds),
             tokens=ApiTokens(self._store, self._clock.seconds),

@@ -39,14 +39,18 @@ class Program(ProcessProtocol):
     """A program that runs. ``ended`` fires with its exit status, or with the negative number of the signal that killed
     it."""
 
-    def __init__(self, reactor: Any, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, reactor: Any, words: Sequence[str], environment: Mapping[str, str] | None = None, terminal: bool = False
+    ) -> None:
+        """``terminal`` says that it runs in one of its own, where all that it prints is output."""
         self.output = ""
         self.errors = ""
         self.ended: Deferred[int] = Deferred()
         self._waiting: list[tuple[str, Deferred[None]]] = []
         self._reactor = reactor
         paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'device'}"}
-        self._process = reactor.spawnProcess(self, words[0], words, {**os.environ, **paths, **(environment or {})})
+        variables = {**os.environ, **paths, **(environment or {})}
+        self._process = reactor.spawnProcess(self, words[0], words, variables, usePTY=terminal)
         self.pid: int = self._process.pid
 
     @property
@@ -89,6 +93,10 @@ class Program(ProcessProtocol):
         """Give it something to read, which is all that it gets."""
         self._process.write(data)
         self._process.closeStdin()
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        self._process.write(f"{line}\n".encode())
 
     def signal(self, signal: Signals) -> None:
         """Send it a signal."""

@@ -80,6 +80,9 @@ def _value(series: dict[str, Any]) -> tuple[object, ...]:
 
 def add(api: Api, given: Namespace) -> Answer:
     """A new device, and the token that it enrolls with; over UDP, its id and its key. Fails where the name is taken."""
+    if given.registrar:
+        body = {"name": given.name, "address": given.address, "transport": "registrar"}
+        return _expected(api.post("devices", body=body))
     if given.udp or given.udp_v1:
         return key_answer(api.post("devices", body={"name": given.name, "transport": "udp" if given.udp else "udp-v1"}))
     return _token(api.post("devices", body=_wanted(given)))
@@ -102,6 +105,17 @@ def _token(issued: dict[str, Any]) -> Answer:
         print(f"  iotdevice enroll {plain(issued['token'])}")
 
     return Answer(issued, show)
+
+
+def _expected(device: dict[str, Any]) -> Answer:
+    def show() -> None:
+        if device["line"]:
+            print(f"{device['name']} may register now. Run this on the device, and choose Register:")
+            print(f"  {plain(device['line'])}")
+        else:
+            print(f"{device['name']} may register once the registrar is on: --registrar 9997, or [registrar] listen")
+
+    return Answer(device, show)
 
 
 def rename(api: Api, given: Namespace) -> Answer:

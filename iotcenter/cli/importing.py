@@ -12,6 +12,7 @@ from typing import Any
 
 from iotcenter.cli.api import Api
 from iotcenter.cli.errors import CommandError, Refused
+from iotcenter.cli.old_registrar import import_registrar, is_old_registrar
 from iotcenter.cli.output import Answer, plain
 from iotcenter.cli.sources import Line, Source, Unusable, open_source
 
@@ -111,7 +112,10 @@ class Import:
 
 
 def run_import(api: Api, given: Namespace) -> Answer:
-    """Take in readings from a CSV file, or from the database of IotCenter 1. What is there already is not doubled."""
+    """Take in readings from a CSV file or the database of IotCenter 1, or the devices of an old registrar's database.
+    What is there already is not doubled."""
+    if is_old_registrar(Path(given.file)):
+        return import_registrar(api, Path(given.file))
     names = dict(_renaming(text) for text in given.rename)
     with open_source(Path(given.file), given.device, names) as source, _progress(source.count) as tell:
         importing = Import(api, given.add_devices, tell)

@@ -112,6 +112,7 @@ def _add_devices(top: _Group) -> None:
             kinds = parser.add_mutually_exclusive_group()
             kinds.add_argument("--udp", action="store_true", help="a microcontroller: print its id and its key")
             kinds.add_argument("--udp-v1", action="store_true", help="likewise, for a sketch of IotCenter 1")
+            kinds.add_argument("--registrar", action="store_true", help="one that registers with a password of its own")
     retention = group.command("retention", devices.retention, "name")
     retention.add_argument("series", nargs="?", metavar="SERIES", help="the series to set; without it all are shown")
     for what in ("raw", "minutes", "hours", "days"):

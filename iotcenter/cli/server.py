@@ -27,6 +27,7 @@ def status(api: Api, given: Namespace) -> Answer:
             ("Backup", found["backup"]),
             ("Address", found["address"]),
             ("Certificate", found["fingerprint"]),
+            ("Authority", found["authority"]),
         )
     )
     return Answer(found, shown)

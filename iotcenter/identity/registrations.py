@@ -11,7 +11,7 @@ from twisted.internet.defer import DeferredLock
 
 from iotcenter.finishing import finishing
 from iotcenter.identity.accounts import Accounts
-from iotcenter.identity.errors import Overloaded, TooManyTries
+from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.throttle import Throttle, network_of
 from iotcenter.interfaces import Refused
@@ -20,7 +20,8 @@ from iotcenter.storage.devices import DeviceRow
 from iotcenter.storage.errors import NameTaken, NotFound, StorageError
 from iotcenter.storage.registrations import AddressTaken, MacTaken, Registration
 from iotcenter.storage.store import Store
-from iotcenter.wire.registrar.codec import canonical_mac
+from iotcenter.wire.errors import WireError
+from iotcenter.wire.registrar.codec import canonical_mac, decode, encode
 from iotcenter.wire.registrar.packets import Account, Code, Deregister, Login, Register
 
 MOST_WAITING = 64
@@ -82,6 +83,23 @@ class Registrations:
             await self._accounts.remove(row.id)
             raise
         return row
+
+    @finishing
+    async def bring(self, packet: Register) -> bool:
+        """Register a device that another registrar knew; False where it is registered already, and stays as it is.
+
+        Fails with ``Refused``.
+        """
+        try:
+            decode(encode(packet))
+        except WireError as error:
+            raise Unfit("registration", str(error)) from None
+        async with self._in_turn(Code.REFUSED):
+            known = await self._store.find(packet.device_id)
+            if known is not None and known.password_hash is not None:
+                return False
+            await self._enter(packet, known)
+            return True
 
     @finishing
     async def register(self, packet: Register, source: str, open_to_all: bool) -> Code:
@@ -151,11 +169,15 @@ class Registrations:
             if await self._store.count() >= MOST_REGISTRATIONS:
                 raise CodedRefusal(Code.MISMATCH, f"there are {MOST_REGISTRATIONS} registrations already")
         self._spend(self._new, source, Code.MISMATCH)
-        await self._check_free(packet)
         try:
-            hashed = await self._passwords.hash(packet.password, shortest=1)
+            await self._enter(packet, expected)
         except Overloaded as overloaded:
             raise CodedRefusal(Code.MISMATCH, str(overloaded)) from None
+        return Code.REGISTERED
+
+    async def _enter(self, packet: Register, expected: Registration | None) -> None:
+        await self._check_free(packet)
+        hashed = await self._passwords.hash(packet.password, shortest=1)
         device = expected.device if expected is not None else await self._add_device(packet.device_id)
         mac = canonical_mac(packet.mac)
         registration = Registration(packet.device_id, device, hashed, mac, packet.ip, packet.port)
@@ -165,7 +187,6 @@ class Registrations:
             if expected is None:
                 await self._accounts.remove(device)
             raise _refusal(taken) from None
-        return Code.REGISTERED
 
     async def _add_device(self, device_id: str) -> DeviceId:
         """Make a device for ``device_id``, under a name that neither has nor is promised to another."""

@@ -55,8 +55,11 @@ class Addresses:
         if self._ports.tls is None:
             raise HTTPProblem(409, "tls_off", "devices cannot come in: tls is off in the configuration")
         web = self._wanted(wanted) if wanted else self.web(request, door)
-        host, _ = parse_host(web.partition("://")[2]) or ("", None)
-        return Place(bare(host), self._ports.tls[1], web if web.startswith("https://") else "")
+        return Place(_host_in(web), self._ports.tls[1], web if web.startswith("https://") else "")
+
+    def named(self, wanted: str) -> str:
+        """The host in ``wanted``, as in ``place``. Raises ``Unfit``."""
+        return _host_in(self._wanted(wanted))
 
     def _wanted(self, wanted: str) -> str:
         host = parse_host(wanted.strip())
@@ -80,6 +83,11 @@ class Addresses:
     def _url(self, door: Door, host: str, port: int) -> str:
         host = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return f"{door.scheme}://{host}" if port == USUAL_PORTS[door] else f"{door.scheme}://{host}:{port}"
+
+
+def _host_in(url: str) -> str:
+    host, _ = parse_host(url.partition("://")[2]) or ("", None)
+    return bare(host)
 
 
 def main_address() -> str:

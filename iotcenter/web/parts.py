@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from iotcenter.identity.accounts import Accounts
     from iotcenter.identity.authority import Authority
     from iotcenter.identity.enrollment import Enrollments
+    from iotcenter.identity.registrations import Registrations
     from iotcenter.identity.sessions import Sessions
     from iotcenter.identity.setup import SetupLink
     from iotcenter.identity.ssh_keys import SshKeys
@@ -56,6 +57,7 @@ class Parts:
     authority: Authority
     accounts: Accounts
     enrollments: Enrollments
+    registrations: Registrations
     users: Users
     sessions: Sessions
     tokens: ApiTokens

@@ -25,6 +25,7 @@ STATUS = {
     "notices": [],
     "address": "https://192.168.1.20:8443",
     "fingerprint": "3fa1",
+    "authority": "04e1",
 }
 
 

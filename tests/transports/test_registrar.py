@@ -15,6 +15,7 @@ from iotcenter.identity.registrations import names_for
 from iotcenter.model import PresenceState, is_device_name
 from iotcenter.transports.registrar import RegistrarSettings
 from iotcenter.wire.registrar.codec import digest_of
+from tests.processes import until
 from tests.transports.registrar_case import RegistrarTestCase, Wire, code_of, fields
 
 WAYS = ("tls", "tcp", "udp")
@@ -231,8 +232,9 @@ class CenterTests(RegistrarTestCase):
         device = self.center.devices.get("cam-1")
         self.assertEqual((device.state, device.transport), (PresenceState.ONLINE, "registrar"))
         self.assertEqual(device.address, "10.0.0.1:5001")
+        await until(self.reactor, lambda: self.center.devices.get("cam-1").account.received == 3, "not merged")
+        device = self.center.devices.get("cam-1")
         self.assertEqual({series.name: series.value for series in device.series}, {"t1": 22.0, "t2": 3.0})
-        self.assertEqual(device.account.received, 3)
         await self.ask(logoff("Cam 1"))
         self.assertEqual(self.center.devices.get("cam-1").state, PresenceState.OFFLINE)
 

@@ -20,6 +20,7 @@ from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.authority import Authority
 from iotcenter.identity.enrollment import Enrollments
 from iotcenter.identity.passwords import Passwords
+from iotcenter.identity.registrations import Registrations
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.ssh_keys import SshKeys
@@ -114,7 +115,8 @@ class WebTestCase(TestCase):
         """What the site is made of. Passwords are hashed as cheaply as can be."""
         seconds = self.reactor.seconds
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        users = Users(self.store, self.reactor, Passwords(self.reactor, cheap))
+        passwords = Passwords(self.reactor, cheap)
+        users = Users(self.store, self.reactor, passwords)
         assets = Assets.load()
         return Parts(
             reactor=self.reactor,
@@ -124,6 +126,7 @@ class WebTestCase(TestCase):
             authority=self.authority,
             accounts=self.accounts,
             enrollments=Enrollments(self.store, self.authority, seconds),
+            registrations=Registrations(self.store, self.accounts, passwords, seconds),
             users=users,
             sessions=Sessions(self.store, seconds),
             tokens=ApiTokens(self.store, seconds),

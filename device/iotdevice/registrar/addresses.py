@@ -19,8 +19,13 @@ def own_ip(host: str) -> str:
 
 
 def own_mac(ip: str) -> str:
-    """The MAC address of the interface with the address ``ip``; empty where it has none."""
+    """The MAC address of the interface with the address ``ip``; empty where it has none, as on loopback."""
     for addresses in psutil.net_if_addrs().values():
         if any(address.address.partition("%")[0] == ip for address in addresses):
-            return next((one.address for one in addresses if one.family == psutil.AF_LINK and one.address), "")
+            return next((one.address for one in addresses if one.family == psutil.AF_LINK and is_mac(one.address)), "")
     return ""
+
+
+def is_mac(text: str) -> bool:
+    """Whether ``text`` is an address that tells one interface from others."""
+    return any(letter not in "0:-" for letter in text)

@@ -7,12 +7,21 @@ from twisted.web.server import Request
 from iotcenter.model import Device, Role
 from iotcenter.storage.arrivals import Run
 from iotcenter.storage.sql import seconds, seconds_or_none
-from iotcenter.web.api.schema import AddedDevice, Arrival, ArrivalsQuery, DeviceChange, NewDevice, UdpKey
+from iotcenter.web.api.schema import (
+    AddedDevice,
+    Arrival,
+    ArrivalsQuery,
+    DeviceChange,
+    ExpectedDevice,
+    NewDevice,
+    UdpKey,
+)
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+from iotcenter.web.registering import Registering
 
 
 class DeviceHandlers:
@@ -23,6 +32,7 @@ class DeviceHandlers:
         self._history = parts.center.history
         self._accounts = parts.accounts
         self._enrolling = Enrolling(parts)
+        self._registering = Registering(parts)
 
     @api("/devices", role=Role.VIEWER)
     async def list(self, request: Request, principal: Principal) -> tuple[Device, ...]:
@@ -30,8 +40,15 @@ class DeviceHandlers:
         return self._devices.all()
 
     @api("/devices", role=Role.ADMIN, method="POST", status=201, failures=(409,))
-    async def add(self, request: Request, principal: Principal, door: Door, body: NewDevice) -> AddedDevice | UdpKey:
-        """Add a device, and give out the token that lets it in; over UDP, the key."""
+    async def add(
+        self, request: Request, principal: Principal, door: Door, body: NewDevice
+    ) -> AddedDevice | UdpKey | ExpectedDevice:
+        """Add a device, and give out the token that lets it in; over UDP, the key. One for the registrar needs neither:
+        it registers with a password of its own."""
+        if body.transport == "registrar":
+            line = self._registering.line(body.name, request, door, body.address)
+            row = await self._registering.add(body.name, principal.actor)
+            return ExpectedDevice(row.name, row.id, row.transport, line)
         if body.transport != "tls":
             row, key = await self._accounts.add_udp(body.name, body.transport == "udp-v1", principal.actor)
             return UdpKey(row.name, row.id, key.hex())

@@ -11,6 +11,7 @@ from iotcenter.web.api.events import EventHandlers
 from iotcenter.web.api.imports import ImportHandlers
 from iotcenter.web.api.logs import LogHandlers
 from iotcenter.web.api.readings import ReadingHandlers
+from iotcenter.web.api.registrations import RegistrationHandlers
 from iotcenter.web.api.retention import RetentionHandlers
 from iotcenter.web.api.ssh_keys import SshKeyHandlers
 from iotcenter.web.api.status import StatusHandlers
@@ -31,6 +32,7 @@ _KINDS = (
     EventHandlers,
     EnrollmentHandlers,
     UdpHandlers,
+    RegistrationHandlers,
     UserHandlers,
     SshKeyHandlers,
     TunnelHandlers,

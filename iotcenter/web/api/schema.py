@@ -36,13 +36,14 @@ class Taken(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewDevice(Taken, frozen=True):
-    """A device to be. ``transport`` is ``tls``, ``udp``, or ``udp-v1`` for a sketch of IotCenter 1.
+    """A device to be. ``transport`` is ``tls``, ``udp``, ``udp-v1`` for a sketch of IotCenter 1, or ``registrar`` for
+    one that shall register with a password.
 
-    Over TLS, ``lifetime`` is how many seconds its token works, ``address`` where it shall find this server.
+    ``address`` is where it shall find this server; over TLS, ``lifetime`` is how many seconds its token works.
     """
 
     name: DeviceName
-    transport: Literal["tls", "udp", "udp-v1"] = "tls"
+    transport: Literal["tls", "udp", "udp-v1", "registrar"] = "tls"
     lifetime: TokenLifetime | None = None
     address: Host | None = None
 
@@ -185,6 +186,15 @@ class AddedDevice(Noun, frozen=True, omit_defaults=False):
     expires: float
 
 
+class ExpectedDevice(Noun, frozen=True, omit_defaults=False):
+    """A device that may register now. ``line`` is what to type on it, empty while the registrar is off."""
+
+    name: DeviceName
+    id: str
+    transport: str
+    line: str
+
+
 class UdpKey(Noun, frozen=True, omit_defaults=False):
     """A device's key for UDP in hexadecimal digits, this once."""
 
@@ -311,11 +321,29 @@ class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
     link: str
 
 
+class NewRegistration(Taken, frozen=True):
+    """A device that another registrar knew, as REGISTER would have it."""
+
+    device_id: Word
+    password: Password
+    mac: Word
+    ip: Word
+    port: Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Registered(Noun, frozen=True, omit_defaults=False):
+    """Whether a device was registered now, or was before."""
+
+    device_id: str
+    added: bool
+
+
 class Status(Noun, frozen=True, omit_defaults=False):
     """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``notices`` are what its operator
     should see to; ``disk`` is the room for readings in bytes, with a forecast in words; ``transports`` has the port of
-    each way for devices to come in; ``fingerprint`` is of the web's certificate, ``configuration`` the file that it was
-    started with. ``backup`` is ``ok``, ``off``, or says why none could be made by itself."""
+    each way for devices to come in; ``fingerprint`` is of the web's certificate, ``authority`` of the root that devices
+    trust, ``configuration`` the file that it was started with.
+    ``backup`` is ``ok``, ``off``, or says why none could be made by itself."""
 
     version: str
     uptime: float
@@ -330,6 +358,7 @@ class Status(Noun, frozen=True, omit_defaults=False):
     notices: tuple[str, ...]
     address: str
     fingerprint: str
+    authority: str
     configuration: str
     backup: str
 

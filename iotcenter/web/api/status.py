@@ -43,6 +43,7 @@ class StatusHandlers:
             notices=parts.store.notices,
             address=self._addresses.web(),
             fingerprint=parts.web_certificate.fingerprint(),
+            authority=parts.authority.fingerprint.hex(),
             configuration=parts.configuration,
             backup=parts.backup_state(),
         )
