@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from tests.cli.support import CommandLineCase, Keyboard
@@ -115,3 +116,27 @@ class DeviceTests(CommandLineCase):
         self.line("device", "revoke", "kitchen-pi", "--yes", typed=Keyboard(""))
         self.assertEqual(self.line("device", "remove", "kitchen-pi"), "kitchen-pi is removed\n")
         self.assertEqual(len(self.script.asked), 3)
+
+    def test_udp(self) -> None:
+        """A device over UDP is printed once, in each form that a program needs; with --json, as the API has it."""
+        added = {"name": "chip", "id": "0f" * 16, "key": "ab" * 32}
+        self.answers("POST /api/v1/devices", added)
+        said = self.line("device", "add", "chip", "--udp")
+        for part in ("0f" * 16, "ab" * 32, "const uint8_t KEY[32]", '"key": "abab'):
+            self.assertIn(part, said)
+        self.assertEqual(json.loads(self.line("device", "add", "chip", "--udp-v1", "--json")), added)
+        self.answers("POST /api/v1/devices/chip/udp-key", added)
+        self.assertIn("ab" * 32, self.line("device", "new-key", "chip", "--yes"))
+
+    def test_version_1(self) -> None:
+        """What the owner of old sketches needs."""
+        self.answers("POST /api/v1/devices/chip/reset-counter", DEVICE)
+        self.answers("POST /api/v1/devices/chip/allow-v1", DEVICE)
+        self.answers("POST /api/v1/udp/master-key", None)
+        self.answers("DELETE /api/v1/udp/master-key", None)
+        file = Path(self.mktemp())
+        file.write_text("AB:CD " * 8 + "\n")
+        self.assertIn("count from anywhere", self.line("device", "reset-counter", "chip"))
+        self.assertIn("version 1", self.line("device", "allow-v1", "chip"))
+        self.assertIn("taken in", self.line("udp", "master-key", str(file)))
+        self.assertIn("No more", self.line("udp", "master-key", "--remove"))

@@ -16,7 +16,7 @@ from iotcenter.identity.errors import Unfit
 from iotcenter.interfaces import Refused
 from iotcenter.model import Device, PresenceState, Role
 from iotcenter.storage.enrollments import EnrollmentRow
-from iotcenter.storage.errors import NotFound
+from iotcenter.storage.errors import NameTaken, NotFound
 from iotcenter.web.addresses import Place
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
@@ -24,6 +24,7 @@ from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+from iotcenter.web.udp_key import UdpKeyForms
 from iotcenter.wire.token import Token, parse_token
 
 MAX_TOKENS = 1000
@@ -76,6 +77,17 @@ class AddDevicePages:
         self._remember(issued.id, parse_token(issued.token))
         return Redirect(f"/add-device/{issued.id}")
 
+    @page("/add-udp-device", role=Role.ADMIN, methods=("POST",))
+    async def add_udp(self, request: Request, principal: Principal, form: Mapping[str, str]) -> str:
+        """Make a device over UDP, and show its id and its key this once."""
+        name = form.get("name", "").strip()
+        try:
+            row, key = await self._parts.accounts.add_udp(name, form.get("version1") == "yes", principal.actor)
+        except (Refused, NameTaken) as error:
+            request.setResponseCode(422)
+            return await self._form(principal, name, {"udp": sentence(str(error))}, udp=True)
+        return render_udp_key(self._renderer, self._parts, principal, row.name, UdpKeyForms(row.id, key.hex()))
+
     @page(f"/add-device/{ID}", role=Role.ADMIN)
     async def wait(
         self, request: Request, principal: Principal, id: int, query: LineQuery, door: Door
@@ -102,13 +114,19 @@ class AddDevicePages:
         return Redirect("/add-device")
 
     async def _form(
-        self, principal: Principal, name: str, problems: dict[str, str] | None = None, first: bool = False
+        self,
+        principal: Principal,
+        name: str,
+        problems: dict[str, str] | None = None,
+        first: bool = False,
+        udp: bool = False,
     ) -> str:
         return self._renderer.render(
             "add_device.html",
             principal,
             place="add",
-            name=name,
+            name="" if udp else name,
+            udp_name=name if udp else "",
             first=first,
             devices=self._parts.center.devices.all() if first else (),
             waiting=await self._parts.enrollments.open(),
@@ -151,6 +169,14 @@ class AddDevicePages:
         text = msgspec.structs.replace(token, host=place.host, port=place.port).text()
         line = self._enrolling.line(place, text)
         return {"line": line, "token": text, "qr": qr(line), "server": place, "address": wanted or place.host}
+
+
+def render_udp_key(renderer: Renderer, parts: Parts, principal: Principal, name: str, forms: UdpKeyForms) -> str:
+    """The page that shows the id and the key of a device over UDP."""
+    port = parts.ports.transports.get("udp")
+    return renderer.render(
+        "udp_key.html", principal, place="add", name=name, forms=forms, qr=qr(forms.qr_text()), port=port and port[1]
+    )
 
 
 def qr(text: str) -> Markup:

@@ -12,11 +12,13 @@ from iotcenter.center.subscribers import StoredLine
 from iotcenter.model import AppState, LogLevel, Role, is_device_name
 from iotcenter.storage.errors import NameTaken
 from iotcenter.web.guard import Redirect, page
+from iotcenter.web.pages.add_device import render_udp_key
 from iotcenter.web.pages.command_forms import command_forms
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+from iotcenter.web.udp_key import UdpKeyForms
 
 LINES = 100
 """Lines of the log on one page."""
@@ -87,6 +89,30 @@ class DevicePages:
         await self._parts.center.devices.revoke(name, principal.actor)
         return Redirect(f"/devices/{name}")
 
+    @page("/devices/<name>/udp-key", role=Role.ADMIN, methods=("POST",))
+    async def new_udp_key(
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+    ) -> str | Redirect:
+        """Give it a new key for UDP, and show that this once."""
+        device = find_device(self._parts, name)
+        if form.get("sure_key") != "yes":
+            problem = {"sure_key": f"Tick the box to give {name} a new key."}
+            return await self._refuse(request, principal, name, problem)
+        key = await self._parts.accounts.renew_udp(device.id, principal.actor)
+        return render_udp_key(self._renderer, self._parts, principal, name, UdpKeyForms(device.id, key.hex()))
+
+    @page("/devices/<name>/reset-counter", role=Role.ADMIN, methods=("POST",))
+    async def reset_counter(self, request: Request, principal: Principal, name: str) -> Redirect:
+        """Take its next packet of version 1 whatever its counter."""
+        await self._parts.accounts.udp.reset_counter(find_device(self._parts, name).id)
+        return Redirect(f"/devices/{name}#settings")
+
+    @page("/devices/<name>/allow-v1", role=Role.ADMIN, methods=("POST",))
+    async def allow_version1(self, request: Request, principal: Principal, name: str) -> Redirect:
+        """Take version 1 from it again."""
+        await self._parts.accounts.udp.allow_version1(find_device(self._parts, name).id, True)
+        return Redirect(f"/devices/{name}#settings")
+
     @page("/devices/<name>/remove", role=Role.ADMIN, methods=("POST",))
     async def remove(
         self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
@@ -129,6 +155,7 @@ class DevicePages:
             app_words=APP_WORDS,
             problems=problems or {},
             renamed=name if renamed is None else renamed,
+            udp=self._parts.accounts.udp.find(bytes.fromhex(device.id)),
         )
 
     async def _lines(self, name: str, query: DeviceQuery) -> tuple[list[StoredLine], int | None]:
