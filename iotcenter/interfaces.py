@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,6 +50,10 @@ class Attachment(Protocol):
 
     def received(self, message: Message) -> None:
         """The device sent ``message``. Raises ``WireError`` where it has no business to send that."""
+
+    def reports(self, reports: Sequence[Any], bodies: Sequence[bytes]) -> None:
+        """The device sent reports, which came together; ``bodies`` are their MessagePack. ``received`` for many: it
+        costs less."""
 
     def detached(self, reason: str) -> None:
         """The link is gone. Nothing may be received after this."""

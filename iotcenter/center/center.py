@@ -48,6 +48,7 @@ class Center:
         self.links.parted = self._parted
         self.links.listening = self.commands.listening
         self.links.undelivered = self.commands.undelivered
+        self.links.take_reports = self.readings.reports
         self.links.handlers = {
             Report: self.readings.report,
             DamagedReport: self.readings.report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,12 +19,15 @@ from iotcenter.logs import LogLimit, activity
 from iotcenter.model import DeviceId, Message
 from iotcenter.storage.devices import Offer
 from iotcenter.storage.store import Store
+from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.messages import CloseCode, Hello, Welcome
+from iotcenter.wire.messages import CloseCode, Hello, Report, Welcome
 
 _activity = activity()
 
 Handler = Callable[["DeviceLink", Any], None]
+
+TakeReports = Callable[["DeviceLink", Sequence[Report | DamagedReport], Sequence[bytes]], None]
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at who is late."""
@@ -59,6 +62,11 @@ class DeviceLink:
         self.known.last_seen = self._links.clock.seconds()
         handler(self, message)
 
+    def reports(self, reports: Sequence[Report | DamagedReport], bodies: Sequence[bytes]) -> None:
+        """Hand on reports that came together."""
+        self.known.last_seen = self._links.clock.seconds()
+        self._links.take_reports(self, reports, bodies)
+
     def detached(self, reason: str) -> None:
         """The link is gone."""
         if self.current:
@@ -82,8 +90,8 @@ class DeviceLink:
 class Links:
     """Joins devices' links to what the rest of the center does with their messages.
 
-    ``handlers`` says which part takes which type of message; ``joined`` and ``parted`` are told of each device that
-    came and went, ``listening`` and ``undelivered`` of those that sleep in between.
+    ``handlers`` says which part takes which type of message, and ``take_reports`` takes reports that came together;
+    ``joined`` and ``parted`` are told of each device that came and went.
     """
 
     log = Logger()
@@ -91,6 +99,7 @@ class Links:
     def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock) -> None:
         self.clock = clock
         self.handlers: Mapping[type, Handler] = {}
+        self.take_reports: TakeReports = lambda *_: None
         self.joined: Callable[[DeviceLink], None] = lambda _: None
         self.parted: Callable[[DeviceLink], None] = lambda _: None
         self.listening: Callable[[DeviceLink], None] = lambda _: None

@@ -3,7 +3,7 @@ and what begins a tunnel."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate
@@ -103,13 +103,18 @@ class LinkConversation:
         """The connection is gone."""
         self._end(reason)
 
+    def _reports(self, reports: Sequence[Any], bodies: Sequence[bytes]) -> None:
+        self._heartbeat.heard(self._reactor.seconds())
+        if self._attachment is not None:
+            self._attachment.reports(reports, bodies)
+
     def _begin(self, message: Any) -> None:
         if not isinstance(message, Hello):
             raise WireError("a device's first message must be Hello")
         house = self._connection.house
         interval = max(self._connection.service.heartbeat, message.heartbeat)
         self._heartbeat = Heartbeat(interval, self._reactor.seconds())
-        self._connection.introduce(DEVICE_FRAME)
+        self._connection.introduce(DEVICE_FRAME, self._reports)
         self._attachment = house.center.attach(self._peer.device, self, message)
         self._set("heartbeat", interval, self._beat)
         self._watch_expiry()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -18,10 +18,10 @@ from iotcenter.listening import plain_address
 from iotcenter.logs import LogLimit
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Barred, ServerConnection
-from iotcenter.wire.codec import decode
+from iotcenter.wire.codec import DamagedReport, decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
-from iotcenter.wire.messages import Close, CloseCode
+from iotcenter.wire.messages import Close, CloseCode, Report
 
 HANDSHAKE_WITHIN = 10.0
 """Seconds for TLS, counted from the connection: a byte now and then does not buy more."""
@@ -42,6 +42,12 @@ passed."""
 
 MAX_STRANGERS_EACH = 500
 """The same from one source, behind which a whole site of devices may be."""
+
+
+REPORTS = frozenset({Report, DamagedReport})
+
+TakeReports = Callable[[Sequence[Any], Sequence[bytes]], None]
+"""Takes reports that came together, and the MessagePack of each."""
 
 
 class Conversation(Protocol):
@@ -81,6 +87,7 @@ class Connection(TwistedProtocol):
         self.reader = FrameReader(FIRST_FRAME)
         self.reading = True
         self._conversation: Conversation | None = None
+        self._take_reports: TakeReports | None = None
         self._stream: Stream | None = None
         self._deadline: Any = None
         self._closing = False
@@ -118,13 +125,26 @@ class Connection(TwistedProtocol):
             self.refuse(str(refusal))
 
     def _take_messages(self, data: bytes) -> None:
+        """Hand messages on; reports that came together go together."""
+        reports: list[Any] = []
+        bodies: list[bytes] = []
         for body in self.reader.receive(data):
+            message = decode(body)
+            if self._take_reports is not None and type(message) in REPORTS:
+                reports.append(message)
+                bodies.append(body)
+                continue
+            if self._take_reports is not None and reports:
+                self._take_reports(reports, bodies)
+                reports, bodies = [], []
             if self._conversation is not None:
-                self._conversation.received(decode(body))
+                self._conversation.received(message)
             if self._closing:
                 return
             if self._stream is not None:
                 break
+        if self._take_reports is not None and reports:
+            self._take_reports(reports, bodies)
         if self._stream is not None:
             self._stream.received(self.reader.rest())
 
@@ -140,9 +160,10 @@ class Connection(TwistedProtocol):
             conversation.lost(self._ended or _words(reason))
         self.service.gone(self)
 
-    def introduce(self, limit: int) -> None:
+    def introduce(self, limit: int, take_reports: TakeReports) -> None:
         """The peer has shown who it is, and what it wants: no deadline any more, and frames of up to ``limit``
-        bytes."""
+        bytes. Its reports go to ``take_reports`` from now on, with the bytes of each."""
+        self._take_reports = take_reports
         self._cancel_deadline()
         self.service.strangers.remove(self)
         self.reader.limit = limit

@@ -229,6 +229,7 @@ class CenterTests(RegistrarTestCase):
         await self.ask(data("Cam 1", '{"values": {"t1": 21.5}}'))
         await self.ask(data("Cam 1", "t1=22 t2=3"))
         await self.ask(data("Cam 1", "hello there"))
+        await self.store.readings.settled()
         device = self.center.devices.get("cam-1")
         self.assertEqual((device.state, device.transport), (PresenceState.ONLINE, "registrar"))
         self.assertEqual(device.address, "10.0.0.1:5001")

@@ -121,4 +121,5 @@ class UdpTestCase(TestCase):
     async def stored(self, name: str = "chip") -> int:
         """How many readings of a device are on disk."""
         known = self.center.devices.named(name)
+        await self.store.readings.settled()
         return int((await self.store.readings.accounts())[known.id].received)
