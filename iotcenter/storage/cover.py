@@ -45,18 +45,20 @@ def coarsest(step: int, parts: Sequence[Stretch]) -> Tier:
     return next(fits, RAW)
 
 
-def cover(start: int, end: int, coarse: Tier, kept: Kept) -> list[Piece]:
+def cover(start: int, end: int, coarse: Tier, kept: Kept, widened: bool = True) -> list[Piece]:
     """Pieces that make up the time from ``start`` up to ``end``, in order, none coarser than it must be to use
     ``coarse``.
 
-    Where only coarser levels are left, the span is widened to whole buckets of those.
+    Where only coarser levels are left, the span is widened to whole buckets of those; unless it is not to be
+    ``widened``, since it goes on where another ended: it then has the buckets that begin in it.
     """
     pieces: list[Piece] = []
     for finest, (low, high) in zip((DAY, HOUR, MINUTE, RAW), pairwise((*kept, FOREVER)), strict=True):
         first, last = max(start, low), min(end, high)
         if first < last:
             level = min(coarse, finest, key=LEVELS.index)
-            pieces += _cover(_down(first, finest), -_down(-last, finest), level, finest)
+            begin = _down(first, finest) if widened else -_down(-first, finest)
+            pieces += _cover(begin, -_down(-last, finest), level, finest)
     return pieces
 
 

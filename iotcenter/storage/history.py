@@ -33,6 +33,7 @@ SPAN = """
     SELECT (SELECT min(time) FROM day WHERE series = ?1), (SELECT min(time) FROM reading WHERE series = ?1),
     (SELECT max(time) FROM day WHERE series = ?1), (SELECT max(time) FROM reading WHERE series = ?1)
 """
+NEXT_DAY = "SELECT coalesce(min(time), 0) FROM day WHERE series = ? AND time >= ?"
 PAGE = """
     SELECT time, boot, sequence, value FROM reading
     WHERE series = ?1 AND (time, boot, sequence) > (?2, ?3, ?4) AND time < ?5
@@ -50,6 +51,9 @@ LAST_TIME = 253_402_300_800_000
 
 READINGS_OF_A_PAGE = 5_000
 """Readings that are fetched at once on the way to a long CSV: a few milliseconds of work each."""
+
+BUCKETS_OF_A_PAGE = 1_000
+"""Buckets that are fetched at once on the way to a long CSV."""
 
 Key = tuple[int, int, int]
 """Where a page ended: time, boot and sequence of its last reading."""
@@ -87,6 +91,13 @@ class Page(Struct, frozen=True):
 
     readings: list[tuple[float, Value]]
     after: Key | None
+
+
+class BucketPage(Struct, frozen=True):
+    """A piece of a long answer in buckets, and from when on to ask for the next; without ``after`` it was the last."""
+
+    columns: BucketColumns
+    after: float | None
 
 
 class Question(Struct, frozen=True):
@@ -147,6 +158,28 @@ def page(
     return Page([(seconds(time), as_value(stored)) for time, _, _, stored in rows], more)
 
 
+def bucket_page(connection: sqlite3.Connection, question: Question, after: float | None) -> BucketPage:
+    """The next buckets of an answer of any length, from ``after`` on, of the step that is asked for or chosen."""
+    series = _find_series(connection, question.device, question.series)
+    begin = question.start if after is None else after
+    start, end = _within(connection, series, milliseconds(begin), milliseconds(question.end))
+    first = after is None
+    step = fitting(start, end, MOST_BUCKETS, question.zone) if question.step is None else milliseconds(question.step)
+    buckets = Buckets(max(1, step), question.zone)
+    sums: list[Sum] = []
+    while start < end and len(sums) < BUCKETS_OF_A_PAGE:
+        [(day,)] = select(connection, NEXT_DAY, series.number, start // DAY.width)
+        start = max(start, day * DAY.width)
+        stop = min(end, start + BUCKETS_OF_A_PAGE * buckets.step)
+        found = _sums(connection, series, start, stop, buckets, first)
+        first = False
+        # What is cut by the end of this window is asked for again. A day may have 25 hours.
+        whole = [one for one in found if stop == end or one.start + 2 * buckets.step <= stop]
+        sums += whole
+        start = found[len(whole)].start if len(whole) < len(found) else stop
+    return BucketPage(_columns(sums, buckets.step), seconds(start) if start < end else None)
+
+
 def as_value(stored: Any) -> Value:
     """A value as it was measured: truth values are kept as integers, and numbers never are."""
     value: Value = bool(stored) if isinstance(stored, int) else stored
@@ -172,10 +205,12 @@ def _raw(connection: sqlite3.Connection, series: _Series, start: int, end: int, 
     return RawColumns([seconds(time) for time, _ in rows], [as_value(stored) for _, stored in rows])
 
 
-def _sums(connection: sqlite3.Connection, series: _Series, start: int, end: int, buckets: Buckets) -> list[Sum]:
+def _sums(
+    connection: sqlite3.Connection, series: _Series, start: int, end: int, buckets: Buckets, widened: bool = True
+) -> list[Sum]:
     """The buckets from ``start`` up to ``end`` that have readings, in order."""
     parts = stretches(start, end, buckets.zone)
-    pieces = cover(start, end, coarsest(buckets.step, parts), series.kept)
+    pieces = cover(start, end, coarsest(buckets.step, parts), series.kept, widened)
     sums: dict[int, Sum] = {}
     for placed in place(pieces, parts):
         for number, *found in find_sums(connection, series.number, placed, buckets.step):

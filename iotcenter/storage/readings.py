@@ -16,7 +16,7 @@ from iotcenter.storage.blocks import pack_frames, pack_record
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import StorageError
-from iotcenter.storage.history import Columns, Key, Page, Question
+from iotcenter.storage.history import BucketPage, Columns, Key, Page, Question
 from iotcenter.storage.inbox import Done, Inbox
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.merging import Merger
@@ -103,6 +103,10 @@ class Readings:
     def query(self, question: Question) -> Deferred[Columns]:
         """What was measured, raw or in buckets. Fails with ``TooMuch`` where the answer would be too long."""
         return self._merged_first(lambda connection: history.query(connection, question))
+
+    def bucket_page(self, question: Question, after: float | None = None) -> Deferred[BucketPage]:
+        """A piece of an answer of any length in buckets; pass its ``after`` to get the next one."""
+        return self._merged_first(lambda connection: history.bucket_page(connection, question, after))
 
     def page(self, device: DeviceId, series: str, start: float, end: float, after: Key | None = None) -> Deferred[Page]:
         """A piece of an answer of any length; pass its ``after`` to get the next one."""

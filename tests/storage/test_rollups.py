@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.model import LARGEST, Reading, Value
-from iotcenter.storage import connections, history
+from iotcenter.storage import connections, history, migrations
 from iotcenter.storage.entries import Entry
 from iotcenter.storage.history import BucketColumns, Question, RawColumns
 from iotcenter.storage.intake import Intake
@@ -75,15 +75,17 @@ def runs(draw: st.DrawFn) -> list[Run]:
 class Storage:
     """Reports on their way into a database, which may be closed and opened at any time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, new: bool = True) -> None:
         self.path = path
         self.stored = 0
-        path.unlink(missing_ok=True)
-        connections.prepare(path)
+        if new:
+            path.unlink(missing_ok=True)
+            connections.prepare(path)
         self.connection = self._open()
-        self.connection.execute(
-            f"INSERT INTO device (id, name, transport, created) VALUES ('{KITCHEN}', 'k', 'tls', 0)"
-        )
+        if new:
+            self.connection.execute(
+                f"INSERT INTO device (id, name, transport, created) VALUES ('{KITCHEN}', 'k', 'tls', 0)"
+            )
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None)
@@ -230,6 +232,31 @@ class PropertyTests(RollupCase):
             self.assertEqual([time for time, _ in storage.raw() if time < kept.raw * DAY], [])
             self.compare_kept(storage, kept, before)
 
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        runs(),
+        st.sampled_from(["UTC", "Europe/Berlin"]),
+        st.sampled_from([7.0, MINUTE, HOUR, DAY]),
+        st.integers(3, 9),
+        st.integers(0, 6),
+    )
+    def test_pages(self, made: list[Run], zone: str, step: float, size: int, today: int) -> None:
+        """A long answer in pages is the same answer, wherever something was dropped."""
+        storage = Storage(self.path)
+        self.patch(history, "BUCKETS_OF_A_PAGE", size)
+        with closing(storage.connection):
+            storage.store(report for run in made for report in run.reports())
+            [kept] = advance(storage.connection, START // 86400 + today, Keep(raw=1, minutes=2, hours=3))
+            while drop_some(storage.connection, kept):
+                pass
+            question = Question(KITCHEN, "t", START + 30.5, LATEST, step, ZoneInfo(zone))
+            page = history.bucket_page(storage.connection, question, None)
+            found = rows_of(page.columns)
+            while page.after is not None:
+                page = history.bucket_page(storage.connection, question, page.after)
+                found += rows_of(page.columns)
+            self.assertEqual(found, rows_of(storage.buckets(step, ZoneInfo(zone), question.start)))
+
     def compare_kept(self, storage: Storage, kept: From, before: dict[float, BucketColumns]) -> None:
         """From where a tier is kept, nothing has changed; before that, nothing of the coarser one has."""
         for step, first in ((MINUTE, kept.minutes), (HOUR, kept.hours), (DAY, kept.days)):
@@ -281,6 +308,30 @@ class ReckoningTests(RollupCase):
         for series, day in to_reckon(storage.connection, 100):
             reckon(storage.connection, series, day)
         self.assertEqual(to_reckon(storage.connection, 1), [])
+        self.check(storage)
+
+    def test_older_database(self) -> None:
+        """So it is with a database that was made before there were buckets: nothing in it is lost or changed."""
+        known = migrations.migrations()
+        self.patch(migrations, "migrations", lambda: known[:3])
+        connections.prepare(self.path)
+        with closing(sqlite3.connect(self.path)) as old, old:
+            old.executescript(f"""
+                INSERT INTO device (id, name, transport, created) VALUES ('{KITCHEN}', 'k', 'tls', 0);
+                INSERT INTO series VALUES (7, '{KITCHEN}', 't');
+                INSERT INTO progress VALUES ('{KITCHEN}', 1764000000, 3000, x'90', 0);
+                WITH RECURSIVE at(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM at WHERE n < 3000)
+                INSERT INTO reading SELECT 7, {START}000 + n * 30000, 1764000000, n, n % 11 + 0.5 FROM at;
+            """)
+        self.patch(migrations, "migrations", lambda: known)
+        connections.prepare(self.path)
+        storage = Storage(self.path, new=False)
+        self.assertEqual(len(storage.raw()), 3000)
+        self.check(storage)
+        storage.store([Report(1764000000, 3000, (Reading("t", 1.0, START + 5), Reading("t", 2.5, START + 6)))])
+        self.assertEqual(len(storage.raw()), 3001)
+        for series, day in to_reckon(storage.connection, 100):
+            reckon(storage.connection, series, day)
         self.check(storage)
 
     def test_came_again_unnoticed(self) -> None:

@@ -118,6 +118,12 @@ class CSVTests(ReadingsTestCase):
         self.assertEqual(rows[0][:3], ["time", "count", "min temperature (Cel)"])
         self.assertEqual(rows[1][1:], ["3", "1.0", "3.0", "2.0", "3.0"])
 
+    async def test_many_buckets(self) -> None:
+        """More buckets than a chart has are no reason to refuse a file."""
+        viewer = await self.measure(*range(3000))
+        rows = await self.rows(viewer, f"{QUERY}&step=1")
+        self.assertEqual([float(row[5]) for row in rows[1:]], list(range(3000)))
+
     async def test_formulas(self) -> None:
         """Texts that a spreadsheet would take for formulas are marked as text; nothing breaks out of its cell."""
         viewer = await self.measure("=HYPERLINK(1)", "+1", "@x", 'a,"b"\nc', "open", True, series="door")

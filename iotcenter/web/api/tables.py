@@ -34,11 +34,14 @@ class Table:
         """The lines of some raw readings."""
         return _lines([_moment(time, self._zone), _cell(value)] for time, value in readings)
 
+    def bucket_titles(self) -> bytes:
+        """The first line of readings in buckets."""
+        return _lines([["time", "count", *(f"{what} {self._title}" for what in ("min", "max", "mean", "last"))]])
+
     def buckets(self, columns: BucketColumns) -> bytes:
-        """All lines of readings in buckets, with the first."""
-        titles = ["time", "count", *(f"{what} {self._title}" for what in ("min", "max", "mean", "last"))]
+        """The lines of some readings in buckets."""
         rows = zip(columns.t, columns.count, columns.min, columns.max, columns.mean, columns.last, strict=True)
-        return _lines([titles]) + _lines([_moment(time, self._zone), *map(_cell, cells)] for time, *cells in rows)
+        return _lines([_moment(time, self._zone), *map(_cell, cells)] for time, *cells in rows)
 
 
 def event_titles() -> bytes:
