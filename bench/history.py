@@ -24,6 +24,7 @@ from twisted.internet.task import LoopingCall, deferLater
 
 from iotcenter.model import Reading
 from iotcenter.storage import connections
+from iotcenter.storage.errors import StorageError
 from iotcenter.storage.history import Question
 from iotcenter.storage.retention import Keep
 from iotcenter.storage.rollups import build
@@ -186,7 +187,9 @@ class Bench:
             report = Report(1, first, tuple(Reading(f"s{name}", self._random.uniform(10, 30), now) for name in names))
             self._store.readings.append(device, now, [encode(report)], partial(self._done, time.monotonic()))
 
-    def _done(self, sent: float, outcome: Any) -> None:
+    def _done(self, sent: float, error: StorageError | None) -> None:
+        if error is not None:
+            raise error
         self._acknowledged.append((time.monotonic() - sent) * 1000)
 
     def _watch(self) -> None:
