@@ -35,11 +35,11 @@ VERSION = "MicroPython 1.0"
 MAX_READINGS = 128
 """How many readings wait while the server is away; then the oldest go."""
 
-MAX_REPORT = 12
+MAX_REPORT = 8
 """How many of them one datagram takes."""
 
 MAX_TEXT = 48
-"""Bytes of a name or of a text among the readings: twelve of them fit into a datagram."""
+"""Bytes of a name or of a text among the readings: eight of either fit into a datagram."""
 
 MAX_LINES = 8
 """How many lines of the log, and results, wait."""
@@ -467,9 +467,11 @@ class Device:
     """One device's application. ``id`` (16 bytes) and ``key`` (32) may be bytes or hexadecimal.
 
     ``sleepy`` is for a device on battery: it is not called, and hears of commands when it reports; see ``once``.
+    ``boot`` is for a board that starts anew for every report: a number that was never there before, such as a count in
+    a file, that is written before it is used. Others make one by chance.
     """
 
-    def __init__(self, host, id, key, port=9999, sleepy=False):
+    def __init__(self, host, id, key, port=9999, sleepy=False, boot=None):
         self._host, self._port = host, port
         self._sensors = []
         self._commands = {}
@@ -479,7 +481,7 @@ class Device:
         self._tasks = []
         self._executing = []
         self._remembered = []
-        self._boot = struct.unpack(">I", os.urandom(4))[0] & 0x7FFFFFFF or 1
+        self._boot = boot or struct.unpack(">I", os.urandom(4))[0] & 0x7FFFFFFF or 1
         self._sequence = 1
         self._ticks = time.ticks_ms()
         self._now = 0
@@ -501,6 +503,7 @@ class Device:
             for each, symbol in (series or {own: unit}).items():
                 self._series.append({"name": each, "unit": symbol, "label": label, "every": every})
             self._sensors.append((own, function, every))
+            self._check_offer()
             return function
 
         return declare
@@ -514,6 +517,7 @@ class Device:
             name = function.__name__
             offer = {"name": name, "label": label, "confirm": confirm, "arguments": declared}
             self._commands[name] = (function, arguments, offer)
+            self._check_offer()
             return function
 
         return declare if function is None else declare(function)
@@ -588,6 +592,10 @@ class Device:
     def _offer(self):
         commands = [offer for _, _, offer in self._commands.values()]
         return pack([VERSION, self._boot, self._series, commands])
+
+    def _check_offer(self):
+        if len(self._offer()) > MAX_DATAGRAM - 64:
+            raise ValueError("sensors and commands are more than one datagram holds")
 
     def _report_of(self, readings):
         now = self.now()

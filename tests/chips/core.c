@@ -77,7 +77,12 @@ static void command(void *user, struct iotcenter *to, const struct iotcenter_com
     else if (iotcenter_is(command, "long"))
         iotcenter_done(to, iotcenter_text("a result that is much too long for the buffer that the message lies in, by far, "
                                           "whatever size of those that the tests use"));
-    else if (iotcenter_is(command, "fail"))
+    else if (iotcenter_is(command, "explain")) {
+        char reason[301];
+        memset(reason, '?', sizeof reason);
+        reason[sizeof reason - 1] = 0;
+        iotcenter_failed(to, reason);
+    } else if (iotcenter_is(command, "fail"))
         iotcenter_failed(to, "gr\xc3\xbc\xc3\x9f" "e aus einem sehr langen Grund: \xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
                              "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4");
 }

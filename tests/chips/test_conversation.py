@@ -254,6 +254,12 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual(failed.state, ResultState.FAILED)
         self.assertTrue(failed.error.startswith("grüße aus einem"))
 
+    def test_long_reason(self) -> None:
+        """A reason that is longer than a text may be is cut, whatever the buffer holds."""
+        world, chip = self.online(packet=512, message=400)
+        failed = self.command(world, chip, Command(1, "explain"))
+        self.assertEqual((failed.state, failed.error), (ResultState.FAILED, "?" * 255))
+
     def test_repeated_command(self) -> None:
         """A command that comes again, by whatever message, takes effect once."""
         world, chip = self.online()

@@ -38,6 +38,7 @@ enum {
     CLOSE_PAUSE = 60 * SECOND,   /* before the next HELLO to a server that said goodbye */
     HELLO_PAUSE = 10 * SECOND,   /* between two HELLOs that somebody else brought about */
     KEEPALIVE = 25,              /* seconds, where the server names none: Linux' NAT forgets after 30 */
+    LONGEST_KEEPALIVE = 3600,
     ANSWER_WINDOW = 3 * SECOND,  /* how long a sleepy device listens for an answer, */
     LISTEN_WINDOW = SECOND + 1,  /* and for what an acknowledgement announced: 1 s at least */
     HOLD = 5 * SECOND,           /* how long the next message makes room for a command that found none */
@@ -482,13 +483,14 @@ static uint16_t open_record(const struct iotcenter_keys *keys, uint8_t *record, 
 }
 
 
-/* ---- MessagePack: writing into the message. What does not fit is counted, and not written. ---- */
+/* ---- MessagePack: writing into the message. After what does not fit, `filled` is more than `room`. ---- */
 
 static void write_byte(struct iotcenter *device, uint8_t byte)
 {
     if (device->filled < device->room)
-        device->message[device->filled] = byte;
-    device->filled++;
+        device->message[device->filled++] = byte;
+    else
+        device->filled = device->room + 1;
 }
 
 /* `type` is that of a number of 32 bits. */
@@ -513,7 +515,7 @@ static void write_int(struct iotcenter *device, int32_t number)
 static void write_length(struct iotcenter *device, uint16_t size)
 {
     if (size > 0xFF)
-        device->filled = device->room;
+        device->filled = device->room; /* so that nothing more fits */
     if (size < 0x20)
         size |= 0xA0;
     else
@@ -1056,7 +1058,8 @@ static bool run_command(struct iotcenter *device, struct reader body)
 static void receive_configuration(struct iotcenter *device, struct reader body)
 {
     struct element array, keepalive;
-    if (next(&body, &array) && array.type == ARRAY && next(&body, &keepalive) && keepalive.type >= INTEGER)
+    if (next(&body, &array) && array.type == ARRAY && next(&body, &keepalive) && keepalive.type >= INTEGER &&
+        integer(&keepalive) - 1 < LONGEST_KEEPALIVE)
         device->keepalive = (uint16_t)integer(&keepalive);
 }
 
@@ -1484,6 +1487,8 @@ void iotcenter_failed(struct iotcenter *device, const char *reason)
     write_flash(device, FLASH("failed"));
     write_byte(device, NIL);
     uint16_t size = (uint16_t)strlen(reason), most = device->room - device->filled - 2;
+    if (most > 0xFF)
+        most = 0xFF;
     if (size > most) {
         for (size = most; (reason[size] & 0xC0) == 0x80; size--) /* a character stays whole */
             ;

@@ -76,7 +76,8 @@ struct iotcenter_config {
     /* Sleeps between reports. The server then sends a command only right after an acknowledgement. */
     bool sleepy;
 
-    /* How often the device has started, if it keeps count (from 1, on disk before iotcenter_start()); 0 if not. */
+    /* How often the device has started, if it keeps count (from 1, on disk before iotcenter_start()); 0 if not: then a
+     * random number stands for it. Keep count where the chip starts anew for every report. */
     uint32_t boots;
 
     /* Handed to every callback. */
