@@ -39,11 +39,9 @@ class Life:
         self.member = member
         self.gone: set[int] = set()
         """Numbers that died with the process, before they were on any disk."""
-        self._begin()
-
-    def _begin(self) -> None:
-        self._boots = {boot for boot, _ in self.member.journal.promised()}
-        self._before = max(self.member.journal.numbers(), default=0)
+        self._boots: set[int] = set()
+        self._before = 0
+        """The boots of former lives, and the last number that was made in them."""
 
     async def end(self) -> None:
         """Kill the process, and start it again."""
@@ -51,7 +49,8 @@ class Life:
         promised = [number for boot, number in self.member.journal.promised() if boot not in self._boots]
         safe = max([*spooled(self.member.directory).values(), self._before + max(promised, default=0)])
         self.gone.update(number for number in self.member.journal.numbers() if number > safe)
-        self._begin()
+        self._boots = {boot for boot, _ in self.member.journal.promised()}
+        self._before = max(self.member.journal.numbers(), default=0)
         self.member.agent.start()
 
     def needed(self) -> set[int]:
