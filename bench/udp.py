@@ -1,7 +1,6 @@
 """What encrypted UDP costs a real server: reports that are stored and acknowledged, forgeries, strangers, handshakes.
 
-One process pretends to be all devices, on one socket; the server's processor time is read from the kernel. Beside it
-stand the same readings by CoAP with aiocoap, plain and with OSCORE, where that is installed.
+One process pretends to be all devices, on one socket; the server's processor time is read from the kernel.
 """
 
 from __future__ import annotations

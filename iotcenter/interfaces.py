@@ -86,7 +86,7 @@ class Center(Protocol):
         """
 
     def note(self, device: DeviceId, text: str) -> None:
-        """Write a warning into the device's log, for its owner."""
+        """Warn the owner of what happened to a device's safety: in the device's log, and among the events."""
 
 
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey

@@ -176,6 +176,7 @@ class EventKind(StrEnum):
     DEVICE_RENAMED = "device.renamed"
     DEVICE_REVOKED = "device.revoked"
     DEVICE_REMOVED = "device.removed"
+    DEVICE_WARNED = "device.warned"
     COMMAND_GIVEN = "command.given"
     COMMAND_ENDED = "command.ended"
     TUNNEL_OPENED = "tunnel.opened"

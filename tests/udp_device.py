@@ -61,9 +61,9 @@ class UdpDevice(DatagramProtocol):
 
     async def close(self) -> None:
         """Go away."""
+        port, self._port = self._port, None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        port, self._port = self._port, None
         if port is not None:
             await port.stopListening()
 
@@ -106,6 +106,8 @@ class UdpDevice(DatagramProtocol):
 
     def flush(self) -> None:
         """Send what is to be sent, and look again when it is time."""
+        if self._port is None:
+            return
         now = self._reactor.seconds()
         for datagram in self.session.datagrams(now):
             self.sent.append(datagram)

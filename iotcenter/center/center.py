@@ -17,7 +17,7 @@ from iotcenter.center.subscribers import Subscribers
 from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
 from iotcenter.interfaces import Clock, Link
-from iotcenter.model import DeviceId, LogLevel, LogLine
+from iotcenter.model import DeviceId, EventKind, LogLevel, LogLine
 from iotcenter.storage.store import Store
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.joint import Half, Side
@@ -90,6 +90,7 @@ class Center:
         known = self.devices.find(device)
         if known is not None:
             self.logs.keep(known, (LogLine(0.0, LogLevel.WARNING, text),))
+            self.events.note(EventKind.DEVICE_WARNED, known.name, known.name, f"{known.name}: {text}")
 
     def _leaving(self, known: KnownDevice) -> None:
         self.commands.removed(known)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.processes import Program
 
-NAMES = ("links", "enrollments", "requests")
+NAMES = ("links", "enrollments", "requests", "datagrams")
 """What there is to fuzz: see ``tests.faults.targets``."""
 
 

@@ -23,9 +23,16 @@ from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import frame
 from iotcenter.wire.messages import Close, Enroll, Hello
 from iotcenter.wire.token import Token, parse_token
+from iotcenter.wire.udp import version1
+from iotcenter.wire.udp.content import parse_content
 from tests.faults.mutants import BODIES, framed
 from tests.faults.surroundings import SECRET, Begin, Surroundings, enrollment, link, renewal
 from tests.transports.support import new_key, request_for
+from tests.wire.udp import vectors
+from tests.wire.udp.network import World
+
+STRANGER = ("192.0.2.66", 4242)
+"""Where datagrams come from that nobody expects."""
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -105,6 +112,28 @@ def requests(data: bytes) -> None:
         msgspec.json.encode(problem.fields)
 
 
+def datagrams(data: bytes) -> None:
+    """Encrypted UDP: datagrams of strangers at both ends, records of a device, and version 1."""
+    way, rest = data[:1], data[1:]
+    world = World(1)
+    device = world.add()
+    match (way[0] if way else 0) % 4:
+        case 0:
+            assert world.server.receive(rest, STRANGER) is None
+            assert not device.session.receive(rest, 0.0)
+        case 1:
+            device.report(1)
+            world.run(1.0)
+            session = world.server.endpoint.session_of(device.id)
+            assert session is not None
+            _expect(WireError, lambda: session._content(parse_content(rest), 1200, world.now))
+        case 2:
+            if version1.device_of(version1.MARK + rest) is not None:
+                _expect(WireError, lambda: version1.open_packet(version1.MARK + rest, SECRET * 2))
+        case _:
+            _expect(WireError, lambda: version1.parse_payload(rest))
+
+
 def _converse(begin: Begin, data: bytes, size: int) -> None:
     """Have somebody send ``data``, and go: there is one reason, one line, and nothing left behind."""
     around = Surroundings()
@@ -157,6 +186,12 @@ def _enrollment_seeds() -> tuple[bytes, ...]:
 TARGETS = {
     "links": Target(links, [bytes([choice]) + body for body in BODIES for choice in (4, 5, 5 | 3 << 3, 6)]),
     "enrollments": Target(enrollments, _enrollment_seeds()),
+    "datagrams": Target(
+        datagrams,
+        [bytes([0]) + datagram for datagram in (vectors.HELLO, vectors.WELCOME, vectors.UP, vectors.DOWN)]
+        + [bytes([1, kind | 0x40, 0, 9]) + body[:1] + body[2:] for kind in range(10) for body in BODIES]
+        + [b"\x01\x41\0\x01" + b'{"t":1.5,"_b":1,"_s":2,"_a":3}', b"\x03" + b'{"values":{"t":1},"log":"x","mid":2}'],
+    ),
     "requests": Target(
         requests,
         [bytes([2 | place << 2]) + body for body in BODY_SEEDS for place in range(len(TAKEN))]

@@ -6,6 +6,7 @@ import hmac
 import json
 
 from iotcenter.model import CommandState
+from iotcenter.storage.events import EventFilter
 from iotcenter.transports.udp import UdpSettings
 from iotcenter.wire.udp import version1
 from iotcenter.wire.udp.version1 import Packet, PacketType, derived_key
@@ -148,6 +149,8 @@ class Version1Tests(UdpTestCase):
         self.assertEqual((self.sketch.got, await self.stored("chip")), ([], 1))
         lines = await until(self.reactor, lambda: self.lines_of("chip"), "its log says nothing")
         self.assertTrue(any("Refused a packet of version 1" in line for line in lines), lines)
+        events = await self.center.events.recent(wanted=EventFilter(kind="device.warned"))
+        self.assertIn("Refused a packet of version 1", events[0].text)
         await self.accounts.udp.allow_version1(id, True)
         self.sketch.send(self.packet(6, {"values": {"t": 1}}, entry.key, bytes.fromhex(id)))
         await until(self.reactor, lambda: self.sketch.got, "no answer")

@@ -120,6 +120,7 @@ class UdpTestCase(TestCase):
 
     async def stored(self, name: str = "chip") -> int:
         """How many readings of a device are on disk."""
+        await self.store.readings.settled()
         known = self.center.devices.named(name)
         await self.store.readings.settled()
         return int((await self.store.readings.accounts())[known.id].received)

@@ -33,6 +33,7 @@ KINDS = {
     EventKind.DEVICE_INVITED: "Device invited",
     EventKind.DEVICE_RENAMED: "Device renamed",
     EventKind.DEVICE_REVOKED: "Device revoked",
+    EventKind.DEVICE_WARNED: "Device under suspicion",
     EventKind.DEVICE_REMOVED: "Device removed",
     EventKind.COMMAND_GIVEN: "Command given",
     EventKind.COMMAND_ENDED: "Command ended",
