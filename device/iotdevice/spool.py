@@ -236,6 +236,7 @@ class Spool:
         if version == 0:
             db.executescript(sql.SCHEMA)
             db.executemany(sql.SET_FACT, self._facts.items())
+            db.execute("COMMIT")
         elif version != sql.VERSION:
             raise _Unusable("was written by another version of the agent")
         elif dict(db.execute(sql.FACTS)).get("device") != self._facts["device"]:

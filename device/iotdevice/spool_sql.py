@@ -25,8 +25,8 @@ CREATE TABLE reading (
 ) WITHOUT ROWID;
 CREATE TABLE command (place INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER NOT NULL UNIQUE, answer BLOB);
 PRAGMA user_version = {VERSION};
-COMMIT;
 """
+"""It leaves its transaction open: whose spool it is belongs into the same."""
 
 FACTS = "SELECT name, value FROM fact"
 SET_FACT = "INSERT OR REPLACE INTO fact VALUES (?, ?)"
