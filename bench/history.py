@@ -125,11 +125,14 @@ class Bench:
             rows.append(await self._charts(words, span, charts))
         rows.append(("longest hold of the reactor", *verdict(self._held * 1000, HELD_AT_MOST, "ms")))
         rows.append(("acknowledgement meanwhile, p99", f"{_percentile(self._acknowledged, 99):.1f} ms", ""))
+        before = self._size()
         if remove:
             rows += await self._remove()
         for loop in (coming, watcher):
             loop.stop()
         await self._store.close()
+        if remove:
+            rows.append(("size of the file", f"{before / 1e6:.0f} MB before, {self._size() / 1e6:.0f} MB after", ""))
         show(rows)
 
     async def _charts(self, words: str, span: float, count: int) -> tuple[str, str, str]:
@@ -151,7 +154,6 @@ class Bench:
     async def _remove(self) -> list[tuple[str, str, str]]:
         """Remove a device, and wait until its readings are gone."""
         device = self._fleet.devices.pop()
-        before = self._size()
         self._acknowledged.clear()
         self._held = 0.0
         began = time.monotonic()
@@ -174,7 +176,6 @@ class Bench:
             ),
             ("longest acknowledgement", f"{max(self._acknowledged):.1f} ms", ""),
             ("longest hold of the reactor", *verdict(self._held * 1000, HELD_AT_MOST, "ms")),
-            ("size of the file", f"{before / 1e6:.0f} MB before, {self._size() / 1e6:.0f} MB after", ""),
         ]
 
     def _send(self) -> None:
