@@ -104,7 +104,8 @@ class Api:
             connection.request(request.method, request.target, body, headers)
             answer = connection.getresponse()
             if answer.status >= 400:
-                raise (Refused if answer.status < 500 else CommandError)(_what_it_says(answer))
+                words = _what_it_says(answer)
+                raise Refused(words, answer.status) if answer.status < 500 else CommandError(words)
             yield answer
         except (OSError, http.client.HTTPException) as error:
             raise CommandError(f"the server did not answer: {error or type(error).__name__}") from None

@@ -6,7 +6,11 @@ class CommandError(Exception):
 
 
 class Refused(CommandError):
-    """The server will not do what it was asked, however often it is asked."""
+    """The server will not do what it was asked, however often it is asked; ``status`` is that of HTTP."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class NoServer(CommandError):

@@ -97,8 +97,9 @@ class Import:
             else:
                 done = self._api.post("imports", "readings", body={**body, "series": series, "readings": rows})
         except Refused as error:
+            hint = "" if self._add_devices else " (--add-devices makes devices that there are not)"
             for line in piece:
-                self._give_up(Unusable(line.number, str(error)))
+                self._give_up(Unusable(line.number, f"{error}{hint if error.status == 404 else ''}"))
             return
         self.added += done["added"]
         self.known += done["known"]
