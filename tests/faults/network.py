@@ -32,6 +32,32 @@ def why_not() -> str:
     return ""
 
 
+def why_no_nat() -> str:
+    """Why a router cannot translate addresses here; empty where it can."""
+    if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        return "there is no program nft (Debian package nftables)"
+    return ""
+
+
+NAT = """
+table ip nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    oifname "left" masquerade random
+  }
+}
+table ip filter {
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state invalid drop
+    iifname "right" accept
+    ct state established,related accept
+  }
+}
+"""
+"""A home router: what the device begins goes out under the router's address, and nothing else comes in."""
+
+
 class Road:
     """Two sides and what lies between. ``on_server`` and ``on_device`` are the words that run a command there."""
 
@@ -66,6 +92,18 @@ class Road:
         """Swallow everything from now on: neither side is told."""
         self._forward(False)
 
+    def masquerade(self) -> None:
+        """Make the router one that hides the device behind its own address, and is strict about what it knows."""
+        inside = ["ip", "netns", "exec", self._router]
+        subprocess.run([*inside, "nft", "-f", "-"], input=NAT.encode(), check=True, capture_output=True)
+        strict = [*inside, "tee", "/proc/sys/net/netfilter/nf_conntrack_tcp_loose"]
+        subprocess.run(strict, input=b"0", stdout=subprocess.DEVNULL, check=True)
+
+    def forget(self) -> None:
+        """Have the router forget all mappings, as one does that starts again."""
+        for state in ("down", "up"):
+            _ip("-n", self._router, "link", "set", "left", state)
+
     def remove(self) -> None:
         """Take all of it away."""
         for name in self._names:
@@ -74,6 +112,26 @@ class Road:
     def _forward(self, on: bool) -> None:
         command = ["ip", "netns", "exec", self._router, "tee", FORWARDING]
         subprocess.run(command, input=b"1" if on else b"0", stdout=subprocess.DEVNULL, check=True)
+
+
+class Gap:
+    """Two sides with nothing between: for ``impair.py`` to join. ``on_left`` and ``on_right`` run a command there."""
+
+    def __init__(self) -> None:
+        self.left, self.right = (f"iotcenter-{side}-{os.getpid()}" for side in ("left", "right"))
+        self.on_left = ("ip", "netns", "exec", self.left)
+        self.on_right = ("ip", "netns", "exec", self.right)
+
+    def build(self) -> None:
+        """Make both."""
+        for name in (self.left, self.right):
+            _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+
+    def remove(self) -> None:
+        """Take both away."""
+        for name in (self.left, self.right):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
 def connections(pid: int, port: int) -> int:

@@ -35,9 +35,13 @@ Host jump
   HostName {host}
   Port {port}
   User ann
-Host {device} other-pi
+Host direct
+  HostName {direct}
+Host {device} other-pi direct
   Port {sshd}
   User {user}
+  IdentityFile {device_key}
+Host {device} other-pi
   ProxyJump jump
 """
 
@@ -71,6 +75,27 @@ def need_openssh() -> None:
         raise SkipTest(reason)
 
 
+def write_config(home: Home, server: ServerProcess, sshd: Sshd, direct: str = "127.0.0.1") -> None:
+    """What a person has in ``~/.ssh``: the gateway is ``jump``, the sshd itself at ``direct`` is ``direct``."""
+    words = ["ssh-keygen", "-y", "-f", str(server.directory / "ssh_host_ed25519_key")]
+    own = " ".join(subprocess.check_output(words, text=True).split()[:2])
+    known = [f"[{server.host}]:{server.ssh} {own}"]
+    known += [f"[{name}]:{sshd.port} {sshd.host_key}" for name in (DEVICE, "other-pi", direct)]
+    home.known_hosts.write_text("\n".join(known) + "\n")
+    text = CONFIG.format(
+        key=home.key,
+        known_hosts=home.known_hosts,
+        host=server.host,
+        port=server.ssh,
+        device=DEVICE,
+        direct=direct,
+        sshd=sshd.port,
+        user=sshd.user,
+        device_key=sshd.key,
+    )
+    home.config.write_text(text)
+
+
 class GatewayCase(TestCase):
     """``ann`` is an operator with a key; ``kitchen-pi`` lets tunnels reach its sshd and one more port."""
 
@@ -95,7 +120,7 @@ class GatewayCase(TestCase):
         await self.add_user("ann", "operator")
         await self.add_key("ann", self.home)
         self.agent = await self.start_agent(DEVICE)
-        self.write_config()
+        write_config(self.home, self.server, self.sshd)
 
     def listen_echo(self) -> int:
         """Open a port that echoes at the end of input."""
@@ -131,26 +156,6 @@ class GatewayCase(TestCase):
             return bool((await self.server.ask(f"devices/{name}"))["state"] == "online")
 
         await until(self.reactor, is_it, f"{name} is not online", within)
-
-    def write_config(self) -> None:
-        """What a person has in ``~/.ssh``."""
-        words = ["ssh-keygen", "-y", "-f", str(self.server.directory / "ssh_host_ed25519_key")]
-        own = " ".join(subprocess.check_output(words, text=True).split()[:2])
-        known = [f"[{self.server.host}]:{self.server.ssh} {own}"]
-        known += [f"[{name}]:{self.sshd.port} {self.sshd.host_key}" for name in (DEVICE, "other-pi")]
-        self.home.known_hosts.write_text("\n".join(known) + "\n")
-        self.home.config.write_text(
-            CONFIG.format(
-                key=self.home.key,
-                known_hosts=self.home.known_hosts,
-                host=self.server.host,
-                port=self.server.ssh,
-                device=DEVICE,
-                sshd=self.sshd.port,
-                user=self.sshd.user,
-            )
-            + f"  IdentityFile {self.sshd.key}\n"
-        )
 
     def ssh(self, *words: str) -> Program:
         """Start ``ssh``; it is ended with the test."""

@@ -33,7 +33,7 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
 class Sshd:
     """An SSH server for the user who runs the tests, who comes in by ``key``."""
 
-    def __init__(self, reactor: Any, folder: Path, within: Sequence[str] = ()) -> None:
+    def __init__(self, reactor: Any, folder: Path, within: Sequence[str] = (), address: str = "127.0.0.1") -> None:
         folder.mkdir(mode=0o700, parents=True)
         self.folder = folder
         self.port = free_port()
@@ -45,7 +45,7 @@ class Sshd:
         self._program: Program | None = None
         shutil.copy(folder / "id_ed25519.pub", folder / "authorized_keys")
         (folder / "sshd_config").write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/ssh_host_ed25519_key\n"
+            f"Port {self.port}\nListenAddress {address}\nHostKey {folder}/ssh_host_ed25519_key\n"
             f"AuthorizedKeysFile {folder}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nMaxStartups 100:30:200\nMaxSessions 100\nLogLevel ERROR\n"
             "Subsystem sftp internal-sftp\n"
