@@ -102,6 +102,8 @@ class Bench:
         before = [resident(pid) for pid in pids]
         program = Program(self._reactor, [*self._within[0], "bash", "-c", words])
         await deferLater(self._reactor, 8)
+        [session] = await self.server.ask("tunnels")
+        assert session["sent"] + session["received"] > MEGABYTE, session
         grown = [(resident(pid) - old) / MEGABYTE for pid, old in zip(pids, before, strict=True)]
         await program.end()
         return grown[0], grown[1]

@@ -116,7 +116,7 @@ class Transport(SSHServerTransport):
             self.disconnect(Disconnect.PROTOCOL_ERROR, str(error))
         except Exception as error:
             # Conch runs into all kinds of exceptions where packets are not what they must be.
-            self.factory.log.debug("A packet of {host} failed", host=self.host, log_failure=Failure())
+            self.factory.log.debug("A packet of {host}: {trace}", host=self.host, trace=Failure().getBriefTraceback())
             self.disconnect(Disconnect.PROTOCOL_ERROR, f"a packet cannot be understood ({type(error).__name__})")
 
     def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
