@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, cast
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
@@ -31,6 +31,9 @@ from iotcenter.gateway.packets import Malformed, number, string
 from iotcenter.gateway.userauth import Guest
 from tests.gateway.case import DEVICE, GatewayCase
 from tests.processes import resident, until
+
+QUIETLY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Slowness is the machine's, which does other things too."""
 
 TRIES = 1000
 AT_ONCE = 25
@@ -158,7 +161,7 @@ class StrangerTests(StrangerCase):
         self.assertTrue(pipe.disconnecting)
         self.lose(transport)
 
-    @settings(max_examples=300, deadline=None)
+    @QUIETLY
     @given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=60)), max_size=6), st.booleans())
     def test_hostile_bytes(self, packets: list[tuple[int, bytes]], in_packets: bool) -> None:
         """Whatever comes, in packets or not, no exception gets out and nobody gets in."""
@@ -241,6 +244,7 @@ class GuestTests(SynchronousTestCase):
         self.open(b"kitchen-pi", packet=1)
         self.assertEqual(self.tunnels.asked, [])
 
+    @QUIETLY
     @given(st.binary(max_size=80), st.integers(0, 2**32 - 1))
     def test_hosts(self, host: bytes, port: int) -> None:
         """Nothing that is no device's name is even asked for."""
@@ -251,6 +255,7 @@ class GuestTests(SynchronousTestCase):
             self.assertTrue(1 <= number_of_port <= 65535)
         self.channels.serviceStopped()
 
+    @QUIETLY
     @given(st.lists(st.tuples(st.integers(80, 101), st.binary(max_size=60)), max_size=6))
     def test_hostile_packets(self, packets: list[tuple[int, bytes]]) -> None:
         """Whatever a guest says is done, refused, or called malformed."""
