@@ -163,6 +163,27 @@ class TwoDevicesTests(ProgramTestCase):
         self.assertNotIn("s3cret", "".join(file.read_text() for file in (self.data / "log").iterdir()))
         self.assertEqual(await self.server.devices(), {})
 
+    async def test_another_server(self) -> None:
+        """A server that another authority vouches for is told nothing, and the user what is wrong."""
+        await self.registered("cam-1")
+        place = ("cam-1", "127.0.0.1", str(self.tls), "5000", f"--fingerprint={'00' * 32}", "--password-stdin")
+        program = self.start((*CLIENT, "login", *place))
+        program.write(f"{PASSWORDS['cam-1']}\n".encode())
+        self.assertEqual(await program.outcome(), 1)
+        self.assertIn("the server cannot be trusted: another authority", program.errors)
+        self.assertNotIn("LOGIN", (self.data / "log" / "Activity.log").read_text())
+
+    async def test_clear_text(self) -> None:
+        """The same commands work over TCP and UDP in clear text, where the user says so."""
+        await self.registered("cam-1")
+        for way, port in (("tcp", self.tcp), ("udp", self.udp)):
+            for command, code in (("login", "70"), ("status", "40"), ("logoff", "80")):
+                place = ("cam-1", "127.0.0.1", str(port), str(self.ports["cam-1"]), f"--plain={way}")
+                program = self.start((*CLIENT, command, *place, *(["--password-stdin"] if code == "70" else [])))
+                program.write(f"{PASSWORDS['cam-1']}\n".encode())
+                self.assertEqual(await program.outcome(), 0, program.said)
+                self.assertTrue(program.output.startswith(code), program.said)
+
     async def test_status_lists_each_port(self) -> None:
         """``iotcenter status`` names all three ways."""
         transports = (await self.owner("status"))["transports"]

@@ -22,6 +22,11 @@ from iotcenter.wire.arguments import check_arguments
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import frame
 from iotcenter.wire.messages import Close, Enroll, Hello
+from iotcenter.wire.registrar.codec import decode as decode_packet
+from iotcenter.wire.registrar.codec import encode as encode_packet
+from iotcenter.wire.registrar.packets import Data, Packet
+from iotcenter.wire.registrar.stream import PacketReader
+from iotcenter.wire.registrar.values import readings_of
 from iotcenter.wire.token import Token, parse_token
 from iotcenter.wire.udp import version1
 from iotcenter.wire.udp.content import parse_content
@@ -134,6 +139,29 @@ def datagrams(data: bytes) -> None:
             _expect(WireError, lambda: version1.parse_payload(rest))
 
 
+def packets(data: bytes) -> None:
+    """The registrar's packets, as one or as a stream; what is taken is encoded again, and what it says looked at."""
+    way, rest = data[:1], data[1:]
+    pieces = [rest] if not way or way[0] % 2 else [rest[at : at + way[0]] for at in range(0, len(rest), way[0] or 1)]
+    reader = PacketReader()
+    found: list[bytes] = []
+    try:
+        for piece in pieces:
+            found += reader.receive(piece)
+    except WireError as error:
+        assert str(error), "it does not say why"
+    if reader.patience is not None:
+        found.append(reader.silence())
+    for packet in found:
+        _expect(WireError, lambda packet=packet: _look_into_packet(decode_packet(packet)))  # type: ignore[misc]
+
+
+def _look_into_packet(packet: Packet) -> None:
+    assert decode_packet(encode_packet(packet)) == packet
+    if isinstance(packet, Data):
+        readings_of(packet.message)
+
+
 def _converse(begin: Begin, data: bytes, size: int) -> None:
     """Have somebody send ``data``, and go: there is one reason, one line, and nothing left behind."""
     around = Surroundings()
@@ -183,6 +211,16 @@ def _enrollment_seeds() -> tuple[bytes, ...]:
     return b"\x00" + token.encode(), b"\x01" + request, b"\x02" + request, b"\x03" + frame(Enroll(SECRET, request))[4:]
 
 
+PACKET_SEEDS = (
+    b"REGISTER\tcam-1\tsecret\t00:11:22:aa:bb:cc\t10.0.0.7\t5000",
+    b"LOGIN\tcam-1\tp\t::1\t65535\nLOGOFF\tcam-1\n",
+    b"STATUS\t01\tcam-1\t2026-11-22:14:02:09\t9\theartbeat",
+    b"DATA\t01\tcam-1\t2026-11-22:14:02:09\t12\tt=21.5,u=1e3",
+    b'DATA\t01\tcam-1\t2026-11-22:14:02:09\t20\t{"values":{"t":1.5}}',
+    b"QUERY\t01\tcam-1\t2026-11-22:14:02:09\tcam-2",
+    b"ACK\t50\tcam-1\t2026-11-22:14:02:09\t" + b"ab" * 32,
+)
+
 TARGETS = {
     "links": Target(links, [bytes([choice]) + body for body in BODIES for choice in (4, 5, 5 | 3 << 3, 6)]),
     "enrollments": Target(enrollments, _enrollment_seeds()),
@@ -198,4 +236,5 @@ TARGETS = {
         + [bytes([1 | place << 2]) + query for query in QUERY_SEEDS for place in range(len(TAKEN))]
         + [b"\x00name=a&csrf=b%20c"],
     ),
+    "packets": Target(packets, [bytes([way]) + seed for seed in PACKET_SEEDS for way in (1, 6)]),
 }

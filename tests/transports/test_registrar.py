@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.center.subscribers import Event, PresenceEvent
 from iotcenter.config import ConfigError, load_config
 from iotcenter.identity.registrations import names_for
 from iotcenter.model import PresenceState, is_device_name
-from iotcenter.transports.registrar import RegistrarSettings
+from iotcenter.transports.registrar import RegistrarService, RegistrarSettings
 from iotcenter.wire.registrar.codec import digest_of
+from iotcenter.wire.registrar.packets import HEARTBEAT, MISSED_HEARTBEATS
 from tests.processes import until
 from tests.transports.registrar_case import RegistrarTestCase, Wire, code_of, fields
 
@@ -269,8 +271,45 @@ class ClosedTests(RegistrarTestCase):
         self.assertEqual(await self.code(register("dog")), "30")
 
 
-class SilenceTests(SynchronousTestCase):
-    """What hangs on time alone."""
+class HurriedReactor:
+    """The reactor, but for its timers, which are a test's."""
+
+    def __init__(self, reactor: Any, clock: Clock) -> None:
+        self._reactor = reactor
+        self.callLater = clock.callLater
+        self.seconds = clock.seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+class HeartbeatTests(RegistrarTestCase):
+    """Three heartbeats that do not come."""
+
+    def new_service(self) -> RegistrarService:
+        """A service whose time a test advances."""
+        self.clock = Clock()
+        real, self.reactor = self.reactor, HurriedReactor(self.reactor, self.clock)
+        service, self.reactor = super().new_service(), real
+        return service
+
+    async def test_missed(self) -> None:
+        """A device whose heartbeats come stays online; three that are missed show it offline, and then it may log in
+        anew."""
+        await self.ask(register("cam"), "udp")
+        await self.ask(login("cam"), "udp")
+        for _ in range(4):
+            self.clock.advance(2.9 * HEARTBEAT)
+            self.assertEqual(await self.code(status("cam"), "udp"), "40")
+        self.assertEqual(self.center.devices.get("cam").state, PresenceState.ONLINE)
+        self.clock.advance(MISSED_HEARTBEATS * HEARTBEAT)
+        self.assertEqual(self.center.devices.get("cam").state, PresenceState.OFFLINE)
+        self.assertEqual(await self.code(status("cam"), "udp"), "31")
+        self.assertEqual(await self.code(login("cam"), "udp"), "70")
+
+
+class SettingsTests(SynchronousTestCase):
+    """What needs no server."""
 
     def test_names(self) -> None:
         """Any device-id leads to names that devices may have, each another."""

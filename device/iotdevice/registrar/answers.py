@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from ipaddress import ip_address
 
 from msgspec import Struct
 
@@ -62,8 +63,12 @@ class Answer(Struct, frozen=True):
     @property
     def address(self) -> tuple[str, int] | None:
         """Where the device is that was asked for, where it was found."""
-        ip, tab, port = self.message.partition("\t")
-        return (ip, int(port)) if self.code == Found.HERE and tab and port.isdecimal() else None
+        ip, _, port = self.message.partition("\t")
+        try:
+            found = str(ip_address(ip)), int(port)
+        except ValueError:
+            return None
+        return found if self.code == Found.HERE and 0 < found[1] < 65536 else None
 
     def line(self) -> str:
         """The answer for people."""
