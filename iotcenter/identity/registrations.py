@@ -75,7 +75,7 @@ class Registrations:
     async def add(self, name: str, actor: str) -> DeviceRow:
         """Make a device that may register, under its name. Fails with ``Unfit`` or storage's ``NameTaken``."""
         if await self._store.find(name) is not None:
-            raise NameTaken(f"Another device calls itself {name}.")
+            raise NameTaken
         row = await self._accounts.add(name, TRANSPORT, actor)
         try:
             await self._store.expect(name, row.id)

@@ -28,6 +28,11 @@ class Registering:
         self._ports = parts.ports
         self._addresses = Addresses(parts)
 
+    @property
+    def open(self) -> bool:
+        """Whether the registrar is on at all."""
+        return any(name in self._ports.transports for name in WAYS)
+
     async def add(self, name: str, actor: str) -> DeviceRow:
         """Make a device that may register under its name. Fails with ``Unfit`` or storage's ``NameTaken``."""
         return await self._registrations.add(name, actor)

@@ -13,6 +13,7 @@ from twisted.web.server import Request
 
 from iotcenter.identity.enrollment import EnrollmentState
 from iotcenter.identity.errors import Unfit
+from iotcenter.identity.registrations import TRANSPORT
 from iotcenter.interfaces import Refused
 from iotcenter.model import Device, PresenceState, Role
 from iotcenter.storage.enrollments import EnrollmentRow
@@ -24,6 +25,7 @@ from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+from iotcenter.web.registering import Registering
 from iotcenter.web.udp_key import UdpKeyForms
 from iotcenter.wire.token import Token, parse_token
 
@@ -54,6 +56,7 @@ class AddDevicePages:
         self._parts = parts
         self._renderer = renderer
         self._enrolling = Enrolling(parts)
+        self._registering = Registering(parts)
         self._tokens: OrderedDict[int, Token] = OrderedDict()
 
     @page("/add-device", role=Role.ADMIN)
@@ -85,8 +88,28 @@ class AddDevicePages:
             row, key = await self._parts.accounts.add_udp(name, form.get("version1") == "yes", principal.actor)
         except (Refused, NameTaken) as error:
             request.setResponseCode(422)
-            return await self._form(principal, name, {"udp": sentence(str(error))}, udp=True)
+            return await self._form(principal, name, {"udp": sentence(str(error))}, transport="udp")
         return render_udp_key(self._renderer, self._parts, principal, row.name, UdpKeyForms(row.id, key.hex()))
+
+    @page("/add-registrar-device", role=Role.ADMIN, methods=("POST",))
+    async def add_to_registrar(self, request: Request, principal: Principal, form: Mapping[str, str]) -> str | Redirect:
+        """Let a device register with a password of its own."""
+        name = form.get("name", "").strip()
+        try:
+            row = await self._registering.add(name, principal.actor)
+        except (Refused, NameTaken) as error:
+            request.setResponseCode(422)
+            return await self._form(principal, name, {"registrar": sentence(str(error))}, transport="registrar")
+        return Redirect(f"/devices/{row.name}/registration")
+
+    @page("/devices/<name>/registration", role=Role.ADMIN)
+    async def registration(self, request: Request, principal: Principal, name: str, door: Door) -> str | Redirect:
+        """What to run on a device that shall register."""
+        device = self._parts.center.devices.get(name)
+        if device.transport != TRANSPORT:
+            return Redirect(f"/devices/{device.name}")
+        line = self._registering.line(device.name, request, door)
+        return self._renderer.render("registration.html", principal, place="add", name=device.name, line=line)
 
     @page(f"/add-device/{ID}", role=Role.ADMIN)
     async def wait(
@@ -119,14 +142,14 @@ class AddDevicePages:
         name: str,
         problems: dict[str, str] | None = None,
         first: bool = False,
-        udp: bool = False,
+        transport: str = "tls",
     ) -> str:
         return self._renderer.render(
             "add_device.html",
             principal,
             place="add",
-            name="" if udp else name,
-            udp_name=name if udp else "",
+            names={transport: name},
+            registrar=self._registering.open,
             first=first,
             devices=self._parts.center.devices.all() if first else (),
             waiting=await self._parts.enrollments.open(),
