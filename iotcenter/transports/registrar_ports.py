@@ -30,6 +30,10 @@ MAX_STRANGERS = 2000
 MAX_STRANGERS_EACH = 500
 """The same from one source, behind which a whole site of devices may be."""
 
+STAYED = 10.0
+"""Seconds from LOGIN on that tell a client which keeps its connection from one which makes a new one for each packet:
+that waits for the answer alone."""
+
 MOST_WAITING = 16
 """Packets of one connection that wait while one is handled; past that nothing is read from it."""
 
@@ -54,6 +58,7 @@ class PacketConnection(Protocol):
         self._waiting: deque[bytes] = deque()
         self._busy = False
         self._patience = LOGIN_WITHIN
+        self._welcomed: float | None = None
         self._deadline: Any = None
         self._silence: Any = None
 
@@ -93,7 +98,14 @@ class PacketConnection(Protocol):
     def welcome(self) -> None:
         """See ``Connection``."""
         self._patience = SILENCE
+        self._welcomed = self._service.house.reactor.seconds()
         self._service.known(self)
+
+    @property
+    def kept(self) -> bool:
+        """Whether its client keeps it, for more than one packet."""
+        now = self._service.house.reactor.seconds()
+        return self.packets > 1 or (self._welcomed is not None and now - self._welcomed > STAYED)
 
     @property
     def _sender(self) -> Sender:
@@ -171,10 +183,10 @@ class PacketFactory(Factory):
         self._strangers.remove(connection)
 
     def gone(self, connection: PacketConnection) -> None:
-        """``connection`` is closed. Who logged in by it is logged off, unless that was all that it was made for."""
+        """``connection`` is closed. Who logged in by it is logged off, unless it was made for that packet alone."""
         self._open.discard(connection)
         self._strangers.remove(connection)
-        if connection.packets > 1:
+        if connection.kept:
             self.desk.sessions.connection_lost(connection)
         if not self._open and self._all_gone is not None:
             self._all_gone.callback(None)

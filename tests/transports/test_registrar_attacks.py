@@ -63,6 +63,31 @@ class ForgeryTests(RegistrarTestCase):
         await until(self.reactor, lambda: "its connection was gone" in self.complaints[-1], lambda: self.complaints)
 
 
+class DroppedTests(RegistrarTestCase):
+    """Connections that end without a LOGOFF."""
+
+    async def drop(self, wait: float) -> None:
+        """Log in, keep the connection for ``wait`` seconds, and drop it."""
+        await self.ask(register("cam"))
+        wire = await self.in_thread(self.connect, "tcp")
+        self.assertEqual(code_of(await self.in_thread(wire.ask, login("cam") + b"\n")), "70")
+        await self.in_thread(time.sleep, wait)  # the length of time is what this is about
+        wire.socket.close()
+        factory = next(one for one in self.service._factories if one.way == "tcp")
+        await until(self.reactor, lambda: not factory._open, "the connection still stands")
+
+    async def test_a_client_that_stays(self) -> None:
+        """A client that kept its connection is logged off when that is gone, though it said nothing more on it."""
+        self.patch(registrar_ports, "STAYED", 0.05)
+        await self.drop(0.1)
+        self.assertEqual(await self.code(login("cam"), "tcp"), "70")
+
+    async def test_one_packet(self) -> None:
+        """A client that makes a connection for each packet stays logged in, with a newline or without."""
+        await self.drop(0.0)
+        self.assertEqual(await self.code(status("cam") + b"\n", "tcp"), "40")
+
+
 class StreamTests(RegistrarTestCase):
     """Packets that come in pieces."""
 
