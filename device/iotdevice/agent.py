@@ -80,7 +80,7 @@ class Agent(Service):
         self._disk = Workers(reactor, "disk", 1)
         self._timers = Timers(reactor)
         self._log = log = DeviceLog(clock)
-        self._ssh = SshOffer() if home.udp_key is not None else _ssh_offer(home.settings.ssh)  # tunnels need TLS
+        self._ssh = _ssh_offer(home.settings.ssh)
         self._spool = spool.Spool(
             home.directory / spool.FILE, home.credentials.device, home.settings.spool, self._spool_says
         )
@@ -122,7 +122,7 @@ class Agent(Service):
         self._home.lock.release()
 
     def _new_tunnels(self, renewal: Renewal) -> Tunnels:
-        server = self._home.settings.address
+        server = self._home.settings.tunnels
         return Tunnels(
             self._reactor,
             self._home.settings.ssh,

@@ -36,11 +36,15 @@ class SpoolSettings(Struct, frozen=True):
 
 
 class SshSettings(Struct, frozen=True):
-    """``[ssh]``: which of the device's own ports a tunnel may reach, and where its SSH server's public keys are."""
+    """``[ssh]``: which of the device's own ports a tunnel may reach, and where its SSH server's public keys are.
+
+    ``server`` is where tunnels dial to, which is TLS always; without it the server's own address.
+    """
 
     enabled: bool = True
     ports: Annotated[tuple[Annotated[int, Meta(ge=1, le=65535)], ...], Meta(max_length=16)] = (22,)
     host_keys: str = "/etc/ssh"
+    server: str = ""
 
 
 class Settings(Struct, frozen=True):
@@ -62,6 +66,13 @@ class Settings(Struct, frozen=True):
     def address(self) -> Address:
         """Where the server is. Raises ``ConfigError``."""
         return parse_address(self.server, DEFAULT_UDP_PORT if self.transport == "udp" else DEFAULT_PORT)
+
+    @property
+    def tunnels(self) -> Address:
+        """Where tunnels dial to. Raises ``ConfigError``."""
+        if self.ssh.server:
+            return parse_address(self.ssh.server, DEFAULT_PORT)
+        return Address(self.address.host, DEFAULT_PORT) if self.transport == "udp" else self.address
 
 
 class Address(NamedTuple):
@@ -90,7 +101,7 @@ def load_settings(directory: Path) -> Settings:
     try:
         _refuse_unknown(given, Settings, "")
         settings = _converted(given)
-        _ = settings.address
+        _ = settings.address, settings.tunnels
     except ConfigError as error:
         raise ConfigError(f"{directory / FILE}: {error}") from None
     return settings

@@ -14,7 +14,7 @@ from twisted.internet.protocol import DatagramProtocol
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.heartbeat import MAX_INTERVAL
-from iotcenter.wire.messages import Ack, Close, CloseCode, Hello, Log, Ping, Report, Result, Welcome
+from iotcenter.wire.messages import Ack, Close, CloseCode, Hello, Log, Ping, Renew, Report, Result, Tunnel, Welcome
 from iotcenter.wire.udp.bodies import body_of, message_of, parse_configuration
 from iotcenter.wire.udp.content import Kind
 from iotcenter.wire.udp.device import Answered, Arrived, Connected, DeviceSession, Settings, Unreachable
@@ -27,8 +27,8 @@ from iotdevice.credentials import Credentials
 from iotdevice.link import End
 from iotdevice.timers import Timers
 
-CARRIED = (Report, Result, Log, Hello)
-"""What goes to the server so that it is acknowledged. Files, tunnels and new certificates need TLS."""
+CARRIED = (Report, Result, Log, Hello, Tunnel, Renew)
+"""What goes to the server so that it is acknowledged. Files need TLS."""
 
 
 def over_udp(reactor: Any, server: Address, key: bytes, hello: Callable[[], Hello]) -> Dial:
@@ -151,7 +151,7 @@ class UdpLink(DatagramProtocol):
             self._keepalive = float(max(told.keepalive, 1))
             if self._conversation.phase is Phase.GREETING:
                 self._conversation.receive(Welcome(told.name, self._device, 0.0, MAX_INTERVAL))
-        elif event.kind in (Kind.COMMAND, Kind.CLOSE):
+        elif event.kind in (Kind.COMMAND, Kind.TUNNEL, Kind.RENEW, Kind.CLOSE):
             self._conversation.receive(message_of(event.kind, event.body))
 
     def _unreachable(self, event: Unreachable) -> None:

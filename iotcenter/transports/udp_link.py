@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
 from iotcenter.interfaces import Attachment, Refused
 from iotcenter.listening import plain_address
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.messages import Ack, Close, CloseCode, Command, Hello, Result, ResultState, Welcome
+from iotcenter.wire.messages import Ack, Close, CloseCode, Command, Hello, Renew, Result, ResultState, Welcome
 from iotcenter.wire.udp.server import (
     Cold,
     Delivered,
@@ -42,6 +45,7 @@ class UdpLink:
         self._due: float | None = None
         self._busy = False
         self._ended = False
+        self._renewing = False
         self._returned: list[int] = []
         self._unwatch = self._house.accounts.watch(self.device, self._barred)
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -143,6 +147,9 @@ class UdpLink:
             self.session.lose_sight("")
             self._detach(message.reason or "the device said goodbye")
             return
+        if isinstance(message, Renew):
+            self._renew(message)
+            return
         if self._attachment is None:
             return
         try:
@@ -151,6 +158,27 @@ class UdpLink:
             self._datagrams.complain(self.address, str(error))
         if isinstance(message, Hello):
             self.session.configure(self._name)
+
+    def _renew(self, message: Renew) -> None:
+        """The device has a certificate too, for its tunnels, and it comes to its end."""
+        if self._renewing:
+            return
+
+        async def renew() -> None:
+            try:
+                certificate = await self._house.accounts.renew(self.device, message.request)
+            finally:
+                self._renewing = False
+            self.send(Renew(certificate=certificate))
+
+        self._renewing = True
+        Deferred.fromCoroutine(renew()).addErrback(self._not_renewed)
+
+    def _not_renewed(self, failure: Failure) -> None:
+        if failure.check(Refused):
+            self._datagrams.complain(self.address, f"refused: {failure.getErrorMessage()}")
+        else:
+            self._house.log.failure("A renewal of {address} failed", failure, address=self.address)
 
     def _delivered(self, event: Delivered) -> None:
         if self._attachment is not None:

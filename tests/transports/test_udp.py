@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from cryptography import x509
+
+from iotcenter.identity.enrollment import Enrollments
 from iotcenter.model import CommandState
 from iotcenter.transports.udp import UdpSettings
+from iotcenter.wire.messages import Renew
+from iotcenter.wire.token import parse_token
+from iotcenter.wire.udp.bodies import body_of, message_of
 from iotcenter.wire.udp.content import Kind
 from iotcenter.wire.udp.handshake import Flag
 from iotcenter.wire.udp.records import RecordType
 from tests.processes import until
+from tests.transports.support import new_key, request_for
 from tests.transports.udp_case import UdpTestCase
 from tests.udp_device import UdpDevice
 
@@ -42,6 +49,25 @@ class LinkTests(UdpTestCase):
         told = device.arrival(Kind.CONFIGURATION)
         await device.hello()
         self.assertEqual((await told).body, b"\x92\x19\xa4chip")
+
+    async def test_renewal(self) -> None:
+        """A Linux board that enrolled has a certificate for its tunnels, and renews it over its link; nobody gets one
+        for another key."""
+        enrollments = Enrollments(self.store, self.authority, self.reactor.seconds)
+        token = parse_token(await enrollments.issue("board", 60, "ann", ("127.0.0.1", 9998)))
+        key = new_key()
+        enrolled = await self.accounts.enroll(token.secret, request_for(key), "test/1")
+        device = UdpDevice(self.reactor, self.server, enrolled.id, enrolled.udp_key.hex())
+        self.devices.append(device)
+        device.open()
+        await device.hello()
+        came = device.arrival(Kind.RENEW)
+        await device.put(*body_of(Renew(request=request_for(new_key()))), "another key")
+        await until(self.reactor, lambda: any("refused" in line for line in self.lines), "it was not refused")
+        await device.put(*body_of(Renew(request=request_for(key))), "its own key")
+        event = await came
+        renewed = x509.load_der_x509_certificate(message_of(Kind.RENEW, event.body).certificate)
+        self.assertEqual(renewed.public_key(), key.public_key())
 
     async def test_sleeper(self) -> None:
         """A command waits for a device that sleeps, and follows on the answer to its next message."""

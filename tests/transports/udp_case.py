@@ -69,7 +69,7 @@ class UdpTestCase(TestCase):
         clock = Clock(self.reactor)
         self.store = Store(self.directory, self.reactor)
         self.store.open()
-        authority = Authority.open(self.directory, clock.seconds)
+        self.authority = authority = Authority.open(self.directory, clock.seconds)
         self.accounts = Accounts(self.store, authority, clock.seconds)
         await self.accounts.load()
         self.center = Center(self.store, self.accounts, clock)

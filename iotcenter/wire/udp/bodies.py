@@ -13,7 +13,7 @@ import msgspec
 from iotcenter.model import LogLevel, Message, Reading
 from iotcenter.wire.codec import DamagedReport, decode, encode
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.messages import Close, CloseCode, Command, Hello, Log, Report, Result, ResultState
+from iotcenter.wire.messages import Close, CloseCode, Command, Hello, Log, Renew, Report, Result, ResultState, Tunnel
 from iotcenter.wire.udp.content import Kind
 
 Numbering = Callable[[int], tuple[int, int]]
@@ -26,6 +26,8 @@ TYPES: dict[int, type[Message]] = {
     Kind.LOG: Log,
     Kind.CLOSE: Close,
     Kind.HELLO: Hello,
+    Kind.TUNNEL: Tunnel,
+    Kind.RENEW: Renew,
 }
 """The message that each kind carries."""
 

@@ -29,6 +29,8 @@ class Kind(IntEnum):
     CLOSE = 7
     CONFIGURATION = 8
     HELLO = 9
+    TUNNEL = 10
+    RENEW = 11
 
 
 class Content(NamedTuple):

@@ -9,7 +9,7 @@ import msgspec
 
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.messages import Ack, Busy, Close, Command, Refusal, Result
+from iotcenter.wire.messages import Ack, Busy, Close, Command, Refusal, Renew, Result, Tunnel
 from iotcenter.wire.udp.blocks import Assembler, split
 from iotcenter.wire.udp.bodies import Configuration, body_of, message_of
 from iotcenter.wire.udp.content import HEAD, HEAD_WITH_ACK, Content, Kind, parse_content
@@ -185,6 +185,8 @@ class ServerSession:
             self._not_stored(message)
         elif isinstance(message, Command):
             self._push(message)
+        elif isinstance(message, Tunnel | Renew):
+            self._sender.put(Parcel(*body_of(message)))
 
     def configure(self, name: str) -> None:
         """Tell the device what it is called, and how often to show itself."""
@@ -291,7 +293,7 @@ class ServerSession:
         if kind == Kind.REPORT:
             self._report(message_of(kind, body, self._number), waiting, events)
             return
-        if kind in (Kind.RESULT, Kind.LOG, Kind.HELLO, Kind.CLOSE):
+        if kind in (Kind.RESULT, Kind.LOG, Kind.HELLO, Kind.TUNNEL, Kind.RENEW, Kind.CLOSE):
             message = message_of(kind, body, self._number)
             if isinstance(message, Result):
                 self._spare(message.id)
