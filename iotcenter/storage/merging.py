@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from iotcenter.model import DeviceId
 from iotcenter.storage.aside import SetAside
 from iotcenter.storage.database import Database
-from iotcenter.storage.errors import Closed, StorageError
+from iotcenter.storage.errors import Closed, StorageError, TookTooLong
 from iotcenter.storage.inbox import MOST_BACKLOG, Inbox
 from iotcenter.storage.intake import Intake
 from iotcenter.storage.merge import Merge, Merged
@@ -80,11 +80,13 @@ class Merger:
         """Take what is at hand of devices from the database again; on the writer's thread."""
         self._intake.forget()
 
-    def settled(self) -> Deferred[None]:
+    def settled(self, within: float | None = None) -> Deferred[None]:
         """Fires when all is in the tables that is acknowledged by now. Fails with ``StorageError`` where merging fails,
-        or nobody merges."""
+        or nobody merges, and where it takes longer than ``within`` seconds."""
         settled: Deferred[None] = Deferred()
         self._settling.append((self._inbox.end, settled))
+        if within is not None:
+            settled.addTimeout(within, self._reactor, lambda _, __: _too_long())
         self._tell_settled()
         if not self._running:
             self._give_up(Closed())
@@ -167,3 +169,7 @@ class Merger:
             if end <= self._inbox.merged:
                 self._settling.remove((end, settled))
                 settled.callback(None)
+
+
+def _too_long() -> NoReturn:
+    raise TookTooLong

@@ -33,6 +33,10 @@ SET_LOST = """
     ON CONFLICT (device) DO UPDATE SET lost = excluded.lost, told = excluded.told
 """
 
+MERGED_WITHIN = 2.0
+"""Seconds that a chart waits for what is acknowledged to be merged, which goes before all else meanwhile. It is short
+of what a burst left behind for as long as that takes."""
+
 T = TypeVar("T")
 Latest = dict[DeviceId, dict[str, tuple[Value, float]]]
 """The newest value of each series of each device, with its time."""
@@ -113,14 +117,15 @@ class Readings:
         return self._merged_first(lambda connection: history.page(connection, device, series, start, end, after))
 
     def _merged_first(self, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
-        """What ``function`` finds once all is in the tables that is acknowledged by now, or cannot be."""
+        """What ``function`` finds once all is in the tables that is acknowledged by now; without what is not, where
+        that takes too long or cannot be."""
 
         def look(result: Failure | None) -> Deferred[T]:
             if result is not None:
                 result.trap(StorageError)
             return self._database.scan(function)
 
-        return self._merger.settled().addBoth(look)
+        return self._merger.settled(MERGED_WITHIN).addBoth(look)
 
     def _committed(self) -> None:
         self.committed()

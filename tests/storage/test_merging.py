@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from threading import Event
 from typing import Any
 
 from twisted.internet.defer import gatherResults
 
 from iotcenter.model import DeviceId, Reading
-from iotcenter.storage import merge, merging
+from iotcenter.storage import merge, merging, readings
 from iotcenter.storage.blocks import Damaged, record_at
 from iotcenter.storage.entries import Entry, entries
 from iotcenter.storage.errors import Closed, StorageError
+from iotcenter.storage.history import Question, RawColumns
 from iotcenter.storage.intake import Intake, Outcome
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.segment import Segment
@@ -35,6 +37,21 @@ class MergingTests(ReadingsCase):
         await self.readings.settled()
         self.assertEqual(sorted(value for _, _, value in self.rows(STORED)), [1.0, 2.0, 3.0, 9.0])
         self.assertEqual(told, [{KITCHEN: Merged(3, 1, 0, 0), GARDEN: Merged(1, 0, 1, 0)}])
+
+    async def test_charts_do_not_wait_for_ever(self) -> None:
+        """Where merging takes too long, a chart shows what is in the tables; it has the rest as soon as that is."""
+        self.patch(readings, "MERGED_WITHIN", 0.01)
+        self.merger.start()
+        released = Event()
+        writing = self.database.write(lambda _: released.wait(10))
+        await self.acknowledge(report(1, 1.0))
+        question = Question(KITCHEN, "t", NOW - 60, NOW + 60, 0.0)
+        shown = [await self.readings.query(question)]
+        released.set()
+        await writing
+        await self.readings.settled()
+        shown.append(await self.readings.query(question))
+        self.assertEqual([columns.v for columns in shown if isinstance(columns, RawColumns)], [[], [1.0]])
 
     async def test_goes_on_after_restart(self) -> None:
         """A server that was stopped before it merged goes on at the next start; nothing is merged twice."""
