@@ -6,13 +6,23 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 TICK = os.sysconf("SC_CLK_TCK")
 """How many of the kernel's units of processor time make a second."""
+
+
+class FaultFinder(Protocol):
+    """A benchmark that looks for faults too."""
+
+    faults: list[str]
+
+    async def run(self) -> None:
+        """Measure, and gather ``faults`` in words."""
 
 
 def run(main: Callable[[Any], Awaitable[None]]) -> None:
@@ -26,6 +36,20 @@ def run(main: Callable[[Any], Awaitable[None]]) -> None:
     except SystemExit as end:  # which is how it returns
         if end.code:
             raise
+
+
+def run_in_folder(make: Callable[[Any, Path], FaultFinder]) -> int:
+    """Run what ``make`` gives in a folder of its own; 1 where it found faults."""
+    faults: list[str] = []
+
+    async def bench(reactor: Any) -> None:
+        with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
+            one = make(reactor, Path(folder))
+            await one.run()
+            faults.extend(one.faults)
+
+    run(bench)
+    return 1 if faults else 0
 
 
 def show(rows: Sequence[tuple[str, str, str]]) -> None:

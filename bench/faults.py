@@ -13,10 +13,9 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from _support import cpu_seconds, run, show, verdict
+from _support import cpu_seconds, run_in_folder, show, verdict
 from twisted.internet.defer import succeed
 
 from tests.faults.books import Stored, spooled
@@ -167,16 +166,7 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=10.0, help="readings of each of them a second (10)")
     parser.add_argument("--seed", type=int, default=None, help="of the moments and of what is killed")
     options = parser.parse_args()
-    faults: list[str] = []
-
-    async def bench(reactor: Any) -> None:
-        with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-            one = Bench(reactor, Path(folder), options)
-            await one.run()
-            faults.extend(one.faults)
-
-    run(bench)
-    return 1 if faults else 0
+    return run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":

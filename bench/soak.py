@@ -11,10 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import linear_regression
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from _support import cpu_seconds, run, show, verdict
+from _support import cpu_seconds, run_in_folder, show, verdict
 from twisted.internet.task import deferLater
 
 from tests.faults.fleet import Fleet
@@ -94,16 +93,7 @@ def main() -> int:
     parser.add_argument("--devices", type=int, default=20, help="how many devices report, a process each (20)")
     parser.add_argument("--pace", type=float, default=10.0, help="readings of each of them a second (10)")
     options = parser.parse_args()
-    faults: list[str] = []
-
-    async def bench(reactor: Any) -> None:
-        with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-            one = Bench(reactor, Path(folder), options)
-            await one.run()
-            faults.extend(one.faults)
-
-    run(bench)
-    return 1 if faults else 0
+    return run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":
