@@ -33,13 +33,8 @@ class LiveCase(TestCase):
         await self.server.start()
         self.key = await self.server.ask("devices", {"name": self.name, "transport": "udp"})
 
-    def power_on(self) -> Program:
-        """Start the device."""
-        raise NotImplementedError
-
-    async def run_device(self) -> None:
+    async def run_device(self, device: Program) -> None:
         """It reports, takes commands, outlives a restart of its server, and no reading is lost or counted twice."""
-        device = self.power_on()
         self.addCleanup(device.end)
         await self.reports(3)
         shown = (await self.server.devices())[self.name]
@@ -90,7 +85,7 @@ class AvrTests(LiveCase):
 
     async def test_device(self) -> None:
         """A chip with 2 KB of RAM is a device like any other."""
-        await self.run_device()
+        await self.run_device(self.power_on())
 
 
 class MicroPythonTests(LiveCase):
@@ -107,7 +102,7 @@ class MicroPythonTests(LiveCase):
 
     async def test_device(self) -> None:
         """A board with MicroPython is a device like any other, and says why a command failed."""
-        await self.run_device()
+        await self.run_device(self.power_on())
         given = {"name": "relay", "args": {"on": True, "seconds": 61}, "timeout": 30}
         answer = await self.server.ask(f"devices/{self.name}/commands", given)
         self.assertEqual((answer["state"], answer["error"]), ("failed", "a minute at most"))
