@@ -85,13 +85,6 @@ class Sum:
         if newest >= self.newest:
             self.newest, self.last = newest, last
 
-    def add_value(self, time: int, value: Any) -> None:
-        """Add one reading, as it is stored."""
-        if isinstance(value, str):
-            self.add(1, 1, 0.0, None, None, time, value)
-        else:
-            self.add(1, 0, value, value, value, time, value)
-
     @property
     def mean(self) -> float | None:
         """The mean of the numbers; None where there are none."""

@@ -31,21 +31,28 @@ class Parcel(NamedTuple):
     token: Any = None
 
 
-class Flight:
-    """A parcel that was sent, and when to send it again."""
+class Waiting:
+    """What was sent and waits for its answer: how often it was sent, and when it is ``due`` to be sent again."""
 
-    def __init__(self, parcel: Parcel, message_id: int, wait: float, now: float) -> None:
-        self.parcel = parcel
-        self.message_id = message_id
+    def __init__(self, wait: float, now: float) -> None:
         self.tries = 1
         self.due = now + wait
         self._wait = wait
 
     def again(self, now: float) -> None:
-        """It is sent once more."""
+        """It is sent once more; the next wait is twice as long."""
         self.tries += 1
         self._wait *= 2
         self.due = now + self._wait
+
+
+class Flight(Waiting):
+    """A parcel that was sent."""
+
+    def __init__(self, parcel: Parcel, message_id: int, wait: float, now: float) -> None:
+        super().__init__(wait, now)
+        self.parcel = parcel
+        self.message_id = message_id
 
 
 class Sender:

@@ -15,7 +15,7 @@ from iotcenter.wire.errors import WireError
 from iotcenter.wire.messages import Refusal
 from iotcenter.wire.udp.blocks import Assembler, split
 from iotcenter.wire.udp.content import HEAD_WITH_ACK, Content, Kind, parse_content
-from iotcenter.wire.udp.delivery import FIRST_WAIT, RETRIES, SPREAD, Inbox, Parcel, Sender
+from iotcenter.wire.udp.delivery import FIRST_WAIT, RETRIES, SPREAD, Inbox, Parcel, Sender, Waiting
 from iotcenter.wire.udp.handshake import OPEN, WELCOME, Flag, Hello, Opening, Welcome, parse_welcome
 from iotcenter.wire.udp.keys import DeviceKeys
 from iotcenter.wire.udp.records import (
@@ -105,20 +105,12 @@ class _Session:
         return now - self.started >= LIFETIME or self.sealer.exhausted
 
 
-class _Greeting:
+class _Greeting(Waiting):
     """A HELLO that waits for its WELCOME."""
 
     def __init__(self, datagram: bytes, wait: float, now: float) -> None:
+        super().__init__(wait, now)
         self.datagram = datagram
-        self.tries = 1
-        self.due = now + wait
-        self._wait = wait
-
-    def again(self, now: float) -> None:
-        """It is sent once more."""
-        self.tries += 1
-        self._wait *= 2
-        self.due = now + self._wait
 
 
 class DeviceSession:

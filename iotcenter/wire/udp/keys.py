@@ -12,9 +12,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 KEY = 32
 """Bytes of a device's key, which is shared by the device and the server."""
 
-DEVICE_ID = 16
-"""Bytes of a device's id."""
-
 SALT = b"iot2"
 RECORD_KEY = 48
 

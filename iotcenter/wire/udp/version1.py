@@ -25,7 +25,6 @@ HEARTBEAT = b"IOT\xff"
 """Keeps a mapping open; it is not answered, and proves nothing."""
 
 VERSION = 1
-MAC = 32
 SIGNED = 36
 TEXT = 72
 BLOCK = 16
