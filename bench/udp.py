@@ -12,6 +12,7 @@ import secrets
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -103,16 +104,16 @@ class Load:
 
     def reports(self, each: int) -> int:
         """Each device reports, the next when the last is acknowledged."""
-        ready = {device.cid: [device.report() for _ in range(each)] for device in self._devices}
+        ready = {device.cid: deque(device.report() for _ in range(each)) for device in self._devices}
         for records in ready.values():
-            self._socket.send(records.pop())
+            self._socket.send(records.popleft())
         left, acknowledged = len(ready) * each, 0
         while acknowledged < left:
             for datagram in self._waiting():
                 acknowledged += 1
                 records = ready[datagram[1:5]]
                 if records:
-                    self._socket.send(records.pop())
+                    self._socket.send(records.popleft())
         return acknowledged
 
     def forged(self, count: int) -> int:
