@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import resource
 import sys
@@ -137,6 +138,7 @@ class IotCenter(Service):
             self._server = None
 
     def _announce(self, opened: Opened) -> None:
+        gc.freeze()  # code and what was just read stay: looking for garbage among them took a tenth of a busy server
         # By now sys.stdout leads into the log, where the setup link must not stand.
         terminal = sys.__stdout__
         if terminal is not None:

@@ -57,7 +57,7 @@ class Readings:
         known = attachment.known
         known.last_report = now
         placed = [known.timeline.place(report, now) for report in reports]
-        if any(after is not before for after, before in zip(placed, reports, strict=True)):
+        if placed != [*reports]:
             bodies = [encode_report(report) for report in placed]
         admitted = admit(placed, now, known.names)
         self._store.readings.append(known.id, now, bodies, partial(self._stored, attachment, placed, admitted))
@@ -75,7 +75,7 @@ class Readings:
         known = attachment.known
         self._acks.setdefault(attachment, []).extend(admitted.acks)
         for reading in admitted.newest.values():
-            if known.newest(reading):
+            if known.newest(reading) and self._subscribers.listen:
                 trend = known.trend(reading.name, reading.time)
                 live = LiveReading(known.name, reading.name, reading.value, reading.time, trend)
                 self._subscribers.changed(live)

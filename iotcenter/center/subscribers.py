@@ -89,6 +89,11 @@ class Subscribers:
         self._changed: dict[tuple[str, str], LiveReading] = {}
         self._flush: Any = None
 
+    @property
+    def listen(self) -> bool:
+        """Whether there is anybody: an event that nobody hears need not be made."""
+        return bool(self._subscribers)
+
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call ``subscriber`` with each event from now on. Returns the function that ends it."""
         key = object()
@@ -105,7 +110,7 @@ class Subscribers:
 
     def changed(self, reading: LiveReading) -> None:
         """A series has a new newest value."""
-        if not self._subscribers:
+        if not self.listen:
             return
         self._changed[reading.device, reading.series] = reading
         if self._flush is None:

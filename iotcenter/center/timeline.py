@@ -132,6 +132,11 @@ class _Boot:
             return times
         self._end_steadiness()
         times = _mended(times, received, received)
+        newest = self._stretches[-1] if self._stretches else None
+        if newest is not None and numbered[0][0] == newest.last + 1:  # as nearly always
+            times = _in_order(times, newest.end, received)
+            self._stretches[-1] = Placed(newest.first, numbered[-1][0], newest.begin, times[-1])
+            return times
         return [self._put(sequence, time, received) for (sequence, _), time in zip(numbered, times, strict=True)]
 
     def _end_steadiness(self) -> None:
@@ -198,6 +203,15 @@ def _mended(times: Sequence[float], received: float, known: float) -> list[float
         nearest = time if fault(time, received) is None else nearest
         mended.append(time if math.isnan(nearest) else nearest)
     return mended
+
+
+def _in_order(times: Iterable[float], after: float, received: float) -> list[float]:
+    """The times of readings that follow on one another and on ``after``, none later than it was received."""
+    ordered = []
+    for time in times:
+        after = min(max(time, after), received)
+        ordered.append(after)
+    return ordered
 
 
 def _with_times(report: Report | DamagedReport, times: Sequence[float]) -> Report | DamagedReport:

@@ -96,7 +96,7 @@ class Sealer:
         vector = self._parts.vector(self._prefix, number)
         padding = BLOCK - len(text) % BLOCK
         padded = text + bytes([padding]) * padding
-        first = _xor(padded[:BLOCK], _xor(vector, self._chained))
+        first = _xor(padded[:BLOCK], vector, self._chained)
         body = self._cbc.update(first + padded[BLOCK:])
         self._chained = body[-BLOCK:]
         return header + body + self._parts.tag(header, vector, body)
@@ -125,7 +125,7 @@ class Opener:
         if not compare_digest(self._parts.tag(record[:HEADER], vector, body), record[-TAG:]):
             return None
         padded = self._cbc.update(body)
-        first = _xor(padded[:BLOCK], _xor(vector, self._chained))
+        first = _xor(padded[:BLOCK], vector, self._chained)
         self._chained = body[-BLOCK:]
         self.window.mark(sequence)
         return _unpadded(first + padded[BLOCK:])
@@ -154,8 +154,9 @@ def room_for_text(datagram: int, prefix: int = 0) -> int:
     return (datagram - prefix - HEADER - TAG) // BLOCK * BLOCK - 1
 
 
-def _xor(one: bytes, other: bytes) -> bytes:
-    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).to_bytes(BLOCK, "big")
+def _xor(one: bytes, two: bytes, three: bytes) -> bytes:
+    number = int.from_bytes(one, "big") ^ int.from_bytes(two, "big") ^ int.from_bytes(three, "big")
+    return number.to_bytes(BLOCK, "big")
 
 
 def _unpadded(padded: bytes) -> bytes | None:
