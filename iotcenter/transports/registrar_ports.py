@@ -6,9 +6,10 @@ from collections import Counter, deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IPushProducer
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from iotcenter.identity.strangers import Strangers
 from iotcenter.interfaces import House
@@ -44,8 +45,9 @@ MOST_DATAGRAMS_EACH = 16
 """The same from one address, lest one sender keeps all others out."""
 
 
+@implementer(IPushProducer)
 class PacketConnection(Protocol):
-    """A connection: its packets are answered one after another."""
+    """A connection: its packets are answered one after another. From who reads no answers nothing more is read."""
 
     def __init__(self, factory: PacketFactory, host: str, port: int) -> None:
         self.host = host
@@ -57,6 +59,7 @@ class PacketConnection(Protocol):
         self._reader = PacketReader()
         self._waiting: deque[bytes] = deque()
         self._busy = False
+        self._full = False
         self._patience = LOGIN_WITHIN
         self._welcomed: float | None = None
         self._deadline: Any = None
@@ -65,6 +68,7 @@ class PacketConnection(Protocol):
     def connectionMade(self) -> None:
         """Somebody came; TLS, where there is any, is still to be done."""
         self._deadline = self._service.house.reactor.callLater(FIRST_PACKET_WITHIN, self._transport.abortConnection)
+        self._transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         """Packets came, or parts of one."""
@@ -75,7 +79,7 @@ class PacketConnection(Protocol):
             self._take(self._reader.receive(data))
         except WireError as error:
             self._service.desk.log.complain(self._sender, str(error))
-            self._transport.loseConnection()
+            self._leave()
             return
         if self._reader.patience is not None:
             self._silence = self._service.house.reactor.callLater(self._reader.patience, self._silent)
@@ -90,6 +94,20 @@ class PacketConnection(Protocol):
         self._stop_waiting()
         self._waiting.clear()
         self._service.gone(self)
+
+    def pauseProducing(self) -> None:
+        """The client does not read: an answer is ten times as long as the shortest packet, so no more are taken."""
+        self._full = True
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The client reads again."""
+        self._full = False
+        if len(self._waiting) <= MOST_WAITING // 2:
+            self._transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection goes; ``connectionLost`` follows."""
 
     def make_way(self) -> None:
         """See ``Stranger``."""
@@ -134,7 +152,7 @@ class PacketConnection(Protocol):
         try:
             while self._waiting:
                 await self._handle(self._waiting.popleft())
-                if len(self._waiting) == MOST_WAITING // 2:
+                if len(self._waiting) == MOST_WAITING // 2 and not self._full:
                     self._transport.resumeProducing()
         finally:
             self._busy = False
@@ -145,7 +163,7 @@ class PacketConnection(Protocol):
             answer = await self._service.desk.answer(packet, self._sender)
         except WireError:
             self._waiting.clear()
-            self._transport.loseConnection()
+            self._leave()
             return
         if answer is not None:
             self._transport.write(answer + b"\n" if self._reader.lines else answer)
@@ -154,6 +172,11 @@ class PacketConnection(Protocol):
 
     def _failed(self, failure: Failure) -> None:
         self._service.house.log.failure("A packet of {sender} could not be handled", failure, sender=self._sender)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close, once the answers are out: the deadline goes on."""
+        self._transport.unregisterProducer()
         self._transport.loseConnection()
 
 

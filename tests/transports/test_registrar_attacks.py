@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from typing import ClassVar
@@ -155,6 +156,29 @@ class FloodTests(RegistrarTestCase):
         checking.callback(True)
         codes = sorted([code_of(await self.in_thread(wire.socket.recv, 1024)) for wire in wires[:2]])
         self.assertEqual(codes, ["31", "70"])
+
+    async def test_answers_that_nobody_reads(self) -> None:
+        """Of a client that asks and asks, and reads no answer, no more is taken than the kernel holds; once it reads,
+        it has them all."""
+        packet, most = b"LOGOFF\tx\n", 16 * 1024 * 1024
+
+        def flood(sock: socket.socket) -> int:
+            sock.settimeout(0.5)
+            sent = 0
+            with contextlib.suppress(TimeoutError):
+                while sent < most:
+                    sent += sock.send(packet * 1000)
+            return sent
+
+        def drain(sock: socket.socket, answers: int) -> None:
+            sock.settimeout(10)
+            while answers > 0:
+                answers -= sock.recv(64 * 1024).count(b"\n")
+
+        wire = await self.in_thread(self.connect, "tcp")
+        sent = await self.in_thread(flood, wire.socket)
+        self.assertLess(sent, most)
+        await self.in_thread(drain, wire.socket, sent // len(packet))
 
     async def test_right_passwords_at_once(self) -> None:
         """A site whose devices all log in at the same moment is not mistaken for somebody who guesses."""
