@@ -125,7 +125,14 @@ class Datagrams:
         self.version1.stop()
 
     def received(self, datagram: bytes, address: Address) -> None:
-        """A datagram came."""
+        """A datagram came. What fails on it is logged: the reactor would close the port to everybody."""
+        try:
+            self._received(datagram, address)
+        except Exception:
+            if self._limit.allow():
+                self.house.log.failure("A datagram of {address} failed", address=plain_address(str(address[0])))
+
+    def _received(self, datagram: bytes, address: Address) -> None:
         if datagram[:1] == FIRST_BYTE:
             self.version1.received(datagram, address)
             return

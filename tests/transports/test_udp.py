@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryptography import x509
 
 from iotcenter.identity.enrollment import Enrollments
@@ -200,6 +202,25 @@ class HostileTests(UdpTestCase):
         device.flush()
         await until(self.reactor, lambda: self.lines, "nothing was logged")
         self.assertIn("127.0.0.1: a device does not send kind 2", self.lines[-1])
+
+    async def test_fault_within_the_server(self) -> None:
+        """A datagram on which the server itself fails is logged, and the port stays open to all others."""
+        first, second = await self.add("first"), await self.add("second")
+        attach, broken = self.center.attach, self.center.devices.get("first").id
+
+        def fail(device: str, *rest: Any) -> Any:
+            if device == broken:
+                raise RuntimeError("a fault")
+            return attach(device, *rest)
+
+        self.patch(self.center, "attach", fail)
+        first.open()
+        first.poll()
+        await until(self.reactor, lambda: self.lines, "nothing was logged")
+        self.assertIn("A datagram of 127.0.0.1 failed", self.lines[-1])
+        second.open()
+        await second.report(1)
+        self.assertEqual(await self.stored("second"), 1)
 
     async def test_bad_reading(self) -> None:
         """A reading that does not fit is refused in the acknowledgement, and the others are kept."""
