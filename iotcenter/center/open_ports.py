@@ -66,6 +66,8 @@ class _Open:
         self.opened, self.expires = times
         self.door: Any = None
         self.timer: Any = None
+        self.opening: set[Deferred[None]] = set()
+        """Those who connected, and wait for the device."""
         self.sessions: set[Session] = set()
         self.sent = self.received = 0
 
@@ -163,6 +165,8 @@ class OpenPorts:
         if one.timer.active():
             one.timer.cancel()
         one.door.close()
+        for opening in tuple(one.opening):
+            opening.cancel()
         for session in tuple(one.sessions):
             session.cut(f"the port was closed: {reason}")
         text = f"port {one.door.port} to port {one.port} of {one.known.name} is closed: {reason}"
@@ -175,7 +179,14 @@ class OpenPorts:
         way = Opener(opener.actor, f"port {one.door.port} of {one.door.host}", opener.zone)
         opening = Deferred.fromCoroutine(self._lead(one, way, caller))
         caller.gone = opening.cancel
+        if not opening.called:
+            one.opening.add(opening)
+            opening.addBoth(self._settled, one, opening)
         opening.addErrback(self._failed, caller)
+
+    def _settled(self, result: object, one: _Open, opening: Deferred[None]) -> object:
+        one.opening.discard(opening)
+        return result
 
     async def _lead(self, one: _Open, opener: Opener, caller: Any) -> None:
         def joined(session: Session, half: Half) -> None:
