@@ -211,6 +211,7 @@ class Version1Link:
                 self._attachment.takes_any_command()
             self._give(packet, payload, answer, now)
         except (WireError, Refused) as error:
+            self._last = (b"", 0.0)
             self._datagrams.complain(self.address, str(error))
 
     def send(self, message: Message) -> None:
@@ -281,4 +282,8 @@ class Version1Link:
 def _report(boot: int, sequence: int, values: dict[str, Any]) -> Any:
     """Values as the message that they are over any other transport. Raises ``WireError``."""
     readings = [[name, value] for name, value in values.items()]
-    return decode(msgpack.encode([Report.__struct_config__.tag, boot, sequence, readings]))
+    try:
+        packed = msgpack.encode([Report.__struct_config__.tag, boot, sequence, readings])
+    except (OverflowError, RecursionError) as error:
+        raise WireError(f"a value is out of bounds: {error}") from None
+    return decode(packed)

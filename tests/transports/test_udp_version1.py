@@ -112,6 +112,14 @@ class Version1Tests(UdpTestCase):
             self.assertEqual((await self.answer(self.sketch))[1], {"ack": "a"})
         self.assertEqual(await self.stored(NAME), 1)
 
+    async def test_number_that_nothing_can_hold(self) -> None:
+        """A packet with one is named in the log; sent again it is not acknowledged, since nothing of it was stored."""
+        for counter in (1, 2):
+            self.sketch.send(self.packet(counter, {"values": {"t1": 5, "t2": 10**30}, "mid": "a"}))
+        await until(self.reactor, lambda: len(self.lines) >= 2, lambda: self.lines)
+        self.assertIn("a value is out of bounds", self.lines[-1])
+        self.assertEqual((self.sketch.got, self.center.devices.get(NAME).series), ([], ()))
+
     async def test_log(self) -> None:
         """A line of log is kept."""
         self.sketch.send(self.packet(1, {"log": "hello", "mid": 1}))
