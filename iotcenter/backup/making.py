@@ -20,7 +20,7 @@ from iotcenter.backup.format import ABOUT, FORMAT, About, writing
 from iotcenter.backup.progress import Progress, silent
 from iotcenter.backup.snapshot import Part, snapshot
 from iotcenter.backup.trial import Contents, contents, unpack
-from iotcenter.identity.private_files import sync_directory
+from iotcenter.storage.durable import sync_directory
 from iotcenter.storage.store import FILE
 
 WORKSPACE = ".iotcenter-backup-"

@@ -12,7 +12,7 @@ from iotcenter.backup.errors import BackupError
 from iotcenter.backup.progress import Progress, silent
 from iotcenter.backup.snapshot import BEFORE_RESTORE, LEFT_OUT
 from iotcenter.backup.trial import contents, unpack
-from iotcenter.identity.private_files import sync_directory
+from iotcenter.storage.durable import sync_directory
 from iotcenter.storage.lock import FILE as LOCK
 from iotcenter.storage.lock import UNFINISHED, DataLock
 from iotcenter.storage.restored import take_up_restored

@@ -8,6 +8,7 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from iotcenter.identity.errors import IdentityError
+from iotcenter.storage.durable import sync_directory
 
 MAX_SIZE = 256 * 1024
 """The most that is read of a file: keys and chains of certificates are a few kilobytes."""
@@ -51,15 +52,6 @@ def read_private(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise IdentityError(f"cannot read {path}: {error.strerror}") from error
-
-
-def sync_directory(directory: Path) -> None:
-    """Have the names in ``directory`` on disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _tighten(path: Path, mode: int, allowed: int) -> None:

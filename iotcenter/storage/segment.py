@@ -11,6 +11,7 @@ from weakref import finalize
 
 from iotcenter.model import DeviceId
 from iotcenter.storage.blocks import Block, Damaged, Record, blocks, device_key, key_at, record_at
+from iotcenter.storage.durable import sync_directory
 
 SEGMENT = 4 * 1024 * 1024
 """Bytes of one file: small enough for a disk of a few megabytes, and only a few are made in a busy second."""
@@ -124,12 +125,3 @@ def _record(data: bytes, offset: int, base: int) -> Record | Damaged | None:
         return record_at(data, offset, base)
     except Damaged as damage:
         return damage
-
-
-def sync_directory(directory: Path) -> None:
-    """Bring to disk which files there are in ``directory``."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
