@@ -19,10 +19,11 @@ ADDED = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerContexts:
-    """Makes the server's side of each TLS connection whose peer shows no certificate. No session is ever resumed.
+    """Makes the server's side of each TLS connection. No session is ever resumed.
 
-    ``credentials`` gives what to show now; ``oldest`` is the oldest version of TLS. A context cannot change once it was
-    used, so another certificate has another one; connections that stand keep theirs.
+    ``credentials`` gives what to show now; ``oldest`` is the oldest version of TLS; ``prepare`` adds to a context what
+    its port needs besides. A context cannot change once it was used, so another certificate has another one;
+    connections that stand keep theirs.
     """
 
     def __init__(
@@ -39,11 +40,15 @@ class ServerContexts:
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """See ``IOpenSSLServerConnectionCreator``."""
+        return SSL.Connection(self.context(), None)
+
+    def context(self) -> SSL.Context:
+        """The context for connections that begin now."""
         credentials = self._credentials()
         if self._context is None or credentials is not self._shown:
             self._context, self._shown = server_context(credentials, self._oldest), credentials
             self._prepare(self._context)
-        return SSL.Connection(self._context, None)
+        return self._context
 
 
 def server_context(credentials: Credentials, oldest: int) -> SSL.Context:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.x509 import Certificate
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -17,7 +16,8 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from iotcenter.identity.certificates import device_of, key_of
-from iotcenter.interfaces import Accounts, Authority, Credentials, Refused
+from iotcenter.identity.server_contexts import ServerContexts
+from iotcenter.interfaces import Accounts, Authority, Refused
 from iotcenter.model import DeviceId
 from iotcenter.wire.names import ALPN_ENROLL, ALPN_LINK, ALPN_TUNNEL
 
@@ -76,41 +76,23 @@ class Peer:
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Handshakes:
-    """Makes the server's side of each TLS connection: TLS 1.3, no session tickets, a certificate asked for.
-
-    A context is made anew when the authority has new credentials; connections that stand keep theirs.
-    """
+    """Makes the server's side of each TLS connection: TLS 1.3, no session tickets, a certificate asked for."""
 
     def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-        self._shown: Credentials | None = None
-        self._context: SSL.Context | None = None
+        self._root = authority.root
+        self._contexts = ServerContexts(authority.server_credentials, SSL.TLS1_3_VERSION, self._prepare)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> ServerConnection:
         """See ``IOpenSSLServerConnectionCreator``."""
-        credentials = self._authority.server_credentials()
-        if self._context is None or credentials is not self._shown:
-            self._context, self._shown = _context(credentials, self._authority.root), credentials
-        return ServerConnection(self._context)
+        return ServerConnection(self._contexts.context())
 
-
-def _context(credentials: Credentials, root: Certificate) -> SSL.Context:
-    context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_3_VERSION)
-    context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-    context.use_certificate(credentials.chain[0])
-    context.use_privatekey(credentials.key)
-    for certificate in credentials.chain[1:]:
-        context.add_extra_chain_cert(certificate)
-    store = context.get_cert_store()
-    assert store is not None
-    store.add_cert(X509.from_cryptography(root))
-    context.set_verify_depth(MAX_DEPTH)
-    context.set_verify(SSL.VERIFY_PEER, _note)
-    context.set_alpn_select_callback(_choose)
-    return context
+    def _prepare(self, context: SSL.Context) -> None:
+        store = context.get_cert_store()
+        assert store is not None
+        store.add_cert(X509.from_cryptography(self._root))
+        context.set_verify_depth(MAX_DEPTH)
+        context.set_verify(SSL.VERIFY_PEER, _note)
+        context.set_alpn_select_callback(_choose)
 
 
 def _note(connection: SSL.Connection, certificate: object, error: int, depth: int, ok: int) -> bool:
