@@ -49,12 +49,17 @@ class Principal:
     @property
     def actor(self) -> str:
         """Who did it, for the records: a user by name, a token marked as one."""
-        return f"token {self.name}" if self.via is Via.TOKEN else self.name
+        return actor_of_token(self.name) if self.via is Via.TOKEN else self.name
 
     @property
     def time_zone(self) -> str:
         """The zone in which times without one are meant, and shown."""
         return self.user.time_zone if self.user is not None else "UTC"
+
+
+def actor_of_token(name: str) -> str:
+    """What the records call the API token of that name."""
+    return f"token {name}"
 
 
 LOCAL = Principal("local", Role.ADMIN, Via.LOCAL, key="local")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from iotcenter.model import Role
+from msgspec.structs import replace
+
+from iotcenter.model import Role, SshOffer
+from tests.center.support import HELLO
+from tests.center.test_open_ports import Door
 from tests.web.support import PASSWORD, Visitor, WebTestCase
 
 
@@ -70,6 +74,17 @@ class TokenTests(WebTestCase):
         self.assertNotIn(secret.encode(), answer.body)
         self.assertEqual((await self.ask("DELETE", "/api/v1/tokens/graphs", admin)).status, 204)
         self.assertEqual((await self.ask("GET", "/api/v1/devices", program)).status, 401)
+
+    async def test_ports_that_it_opened(self) -> None:
+        """A port that leads to a device is closed when the token is removed by which it was opened."""
+        self.center.open_ports.listen = lambda host, port, connected: Door()
+        await self.device(hello=replace(HELLO, ssh=SshOffer((22,))))
+        program = await self.program(Role.OPERATOR, "graphs")
+        answer = await self.ask("POST", "/api/v1/devices/kitchen-pi/open-ports", program, json={"port": 22})
+        self.assertEqual((answer.status, answer.json()["actor"]), (201, "token graphs"))
+        admin = await self.program(Role.ADMIN)
+        self.assertEqual((await self.ask("DELETE", "/api/v1/tokens/graphs", admin)).status, 204)
+        self.assertEqual((await self.ask("GET", "/api/v1/open-ports", admin)).json(), [])
 
     async def test_bad_ones(self) -> None:
         """A name that is taken, and a time that is over, are refused."""

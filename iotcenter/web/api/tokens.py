@@ -9,7 +9,7 @@ from iotcenter.model import EventKind, Role
 from iotcenter.web.api.schema import IssuedToken, NewToken
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal
+from iotcenter.web.principal import Principal, actor_of_token
 
 
 class TokenHandlers:
@@ -19,6 +19,7 @@ class TokenHandlers:
         self._tokens = parts.tokens
         self._streams = parts.streams
         self._events = parts.center.events
+        self._open_ports = parts.center.open_ports
         self._seconds = parts.clock.seconds
 
     @api("/tokens", role=Role.ADMIN)
@@ -39,8 +40,9 @@ class TokenHandlers:
 
     @api("/tokens/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
     async def remove(self, request: Request, principal: Principal, name: str) -> None:
-        """Remove a token; it is refused from now on."""
+        """Remove a token; it is refused from now on, and the ports that were opened by it are closed."""
         await self._tokens.remove(name)
         self._streams.end_token(name)
+        self._open_ports.dismiss(actor_of_token(name))
         text = f"{principal.actor} removed the token {name}"
         self._events.note(EventKind.TOKEN_REMOVED, principal.actor, name, text)
