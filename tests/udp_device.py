@@ -47,9 +47,9 @@ class UdpDevice(DatagramProtocol):
             settings, DeviceKeys(bytes.fromhex(key)), lambda: secrets.token_bytes(16), random.random
         )
 
-    def open(self) -> None:
+    def open(self, interface: str = "127.0.0.1") -> None:
         """Take a port, and say HELLO."""
-        self._port = self._reactor.listenUDP(0, self, "127.0.0.1")
+        self._port = self._reactor.listenUDP(0, self, interface)
         self.session.connect(self._reactor.seconds())
         self.flush()
 

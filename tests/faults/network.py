@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 SERVER = "10.213.1.1"
@@ -15,6 +18,8 @@ ROUTER = ("10.213.1.254", "10.213.2.254")
 
 FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 """Where a namespace is told whether to pass on what is for others. Where it is not, that vanishes without a word."""
+
+CLONE_NEWNET = 0x40000000
 
 ESTABLISHED = "01"
 """How /proc/net/tcp writes that a connection stands."""
@@ -67,6 +72,10 @@ class Road:
         self._server, self._router, self._device = names
         self.on_server = ("ip", "netns", "exec", self._server)
         self.on_device = ("ip", "netns", "exec", self._device)
+
+    def as_device(self) -> AbstractContextManager[None]:
+        """Sockets that are made within it are the device's, though this process holds them."""
+        return _inside(self._device)
 
     def build(self) -> None:
         """Make all of it."""
@@ -139,6 +148,23 @@ def connections(pid: int, port: int) -> int:
     lines = Path(f"/proc/{pid}/net/tcp").read_text("ascii").splitlines()[1:]
     rows = [line.split() for line in lines]
     return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows)
+
+
+@contextmanager
+def _inside(namespace: str) -> Iterator[None]:
+    """This thread is in a network namespace. (``os.setns`` is there from Python 3.12 on.)"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/thread-self/ns/net").open() as own, Path("/run/netns", namespace).open() as other:
+        _enter(libc, other.fileno())
+        try:
+            yield
+        finally:
+            _enter(libc, own.fileno())
+
+
+def _enter(libc: ctypes.CDLL, namespace: int) -> None:
+    if libc.setns(namespace, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "cannot enter the network namespace")
 
 
 def _ip(*words: str) -> None:

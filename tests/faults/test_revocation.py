@@ -10,10 +10,13 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from iotcenter.wire.messages import Close, CloseCode, Hello
+from iotcenter.wire.udp.content import Kind
+from iotcenter.wire.udp.records import RecordType
 from tests.daemons import AgentProcess, ServerProcess
 from tests.faults import ECHO_APP
 from tests.faults.links import connect, device_context, join
 from tests.processes import until
+from tests.udp_device import UdpDevice
 
 CLOSED_WITHIN = 0.1
 """Seconds from the request of whoever revokes until the device's link is closed."""
@@ -60,6 +63,26 @@ class RevocationTests(TestCase):
             self.assertIn("revoked", close.reason)
             await again.lost
         self.assertIn("refused: the device was revoked", self.log())
+
+    async def test_udp_session_cut_at_once(self) -> None:
+        """A device over UDP is told within a tenth of a second; its next HELLO gets no answer."""
+        added = await self.server.ask("devices", {"name": "chip", "transport": "udp"})
+        device = UdpDevice(self.reactor, ("127.0.0.1", self.server.udp), added["id"], added["key"])
+        self.addCleanup(device.close)
+        device.open()
+        await device.report(1)
+        closing = device.arrival(Kind.CLOSE)
+        began = self.reactor.seconds()
+        await self.revoke("chip")
+        self.assertIn(b"revoked", (await closing).body)
+        self.assertLess(self.reactor.seconds() - began, CLOSED_WITHIN)
+        received, sent = len(device.received), len(device.sent)
+        device.session.connect(self.reactor.seconds())
+        device.flush()
+        self.assertEqual([datagram[0] for datagram in device.sent[sent:]], [RecordType.HELLO])
+        for _ in range(3):  # by then an answer would have come
+            self.assertEqual((await self.server.devices())["chip"]["state"], "offline")
+        self.assertEqual(len(device.received), received)
 
     async def test_agent_says_why(self) -> None:
         """The agent tells its owner in words, and what to do; started again, it is refused and says it again."""
