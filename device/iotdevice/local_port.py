@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, IReactorTime
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from iotcenter.wire.joint import Half
-from iotdevice.timers import Timers
+from iotdevice.tunnel_side import TunnelSide
 
-DRAIN_WITHIN = 60.0
-"""Seconds that a program here has to read what was sent to it before the tunnel ended."""
+CLOSED = "the program on the device closed the connection"
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class LocalPort(Protocol):
+@implementer(IHalfCloseableProtocol)
+class LocalPort(TunnelSide):
     """A ``Side``. It reads nothing before it is joined. TCP can end one direction, and so does this."""
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._timers = Timers(clock)
-        self._half: Half | None = None
-        self._lost = ""
 
     def join(self, half: Half) -> None:
         """Begin."""
         self._half = half
-        if self._lost:
-            half.lost(self._lost)
+        if self._gone:
+            half.lost(CLOSED)
         else:
             self.resume()
 
@@ -56,22 +47,9 @@ class LocalPort(Protocol):
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
         """The connection is gone."""
         self._timers.close()
-        self._lost = "the program on the device closed the connection"
+        self._gone = True
         if self._half is not None:
-            self._half.lost(self._lost)
-
-    def pauseProducing(self) -> None:
-        """The program here does not read."""
-        if self._half is not None:
-            self._half.full()
-
-    def resumeProducing(self) -> None:
-        """The program here reads again."""
-        if self._half is not None:
-            self._half.drained()
-
-    def stopProducing(self) -> None:
-        """The connection goes; ``connectionLost`` follows."""
+            self._half.lost(CLOSED)
 
     def write(self, data: bytes) -> None:
         """See ``Side``."""
@@ -81,27 +59,3 @@ class LocalPort(Protocol):
         """See ``Side``."""
         self._transport.unregisterProducer()
         self._transport.loseWriteConnection()
-
-    def close(self) -> None:
-        """See ``Side``."""
-        if self._lost:
-            return
-        self._timers.within(DRAIN_WITHIN, self.abort)
-        self._transport.unregisterProducer()
-        self._transport.loseConnection()
-
-    def abort(self) -> None:
-        """See ``Side``."""
-        self._transport.abortConnection()
-
-    def pause(self) -> None:
-        """See ``Side``."""
-        self._transport.pauseProducing()
-
-    def resume(self) -> None:
-        """See ``Side``."""
-        self._transport.resumeProducing()
-
-    @property
-    def _transport(self) -> Any:
-        return self.transport

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer, IReactorTime
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -17,8 +14,8 @@ from iotcenter.wire.framing import FrameReader, frame
 from iotcenter.wire.joint import Half
 from iotcenter.wire.messages import Tunnel
 from iotcenter.wire.stream import END, StreamReader, piece
-from iotdevice.timers import Timers
 from iotdevice.tls import Handshakes, UntrustedServer, check_name
+from iotdevice.tunnel_side import TunnelSide
 
 ACCEPTED_WITHIN = 20.0
 """Seconds from TCP to the server's word: the server itself waits no longer than half of that for the device."""
@@ -26,28 +23,23 @@ ACCEPTED_WITHIN = 20.0
 MAX_ANSWER = 4096
 """The longest first frame: a refusal has a sentence."""
 
-DRAIN_WITHIN = 60.0
-"""Seconds that the server has to take what was sent before the tunnel ended."""
-
 
 class NotAccepted(Exception):
     """The server does not want this tunnel; the text says why."""
 
 
-@implementer(IHandshakeListener, IPushProducer)
-class TunnelLink(Protocol):
+@implementer(IHandshakeListener)
+class TunnelLink(TunnelSide):
     """A ``Side``. ``accepted`` fires when the server knows the tunnel by ``hello``, and fails with ``NotAccepted``."""
 
     def __init__(self, clock: IReactorTime, handshakes: Handshakes, hello: Tunnel) -> None:
+        super().__init__(clock)
         self.accepted: Deferred[None] = Deferred()
         self._handshakes = handshakes
         self._hello = hello
-        self._timers = Timers(clock)
         self._first = FrameReader(MAX_ANSWER)
         self._stream = StreamReader()
-        self._half: Half | None = None
         self._lost = ""
-        self._gone = False
 
     def join(self, half: Half) -> None:
         """Begin; to be called in the turn in which ``accepted`` fires, before anything comes."""
@@ -90,19 +82,6 @@ class TunnelLink(Protocol):
         elif self._half is not None:
             self._half.lost(self._lost)
 
-    def pauseProducing(self) -> None:
-        """The server takes no more for now."""
-        if self._half is not None:
-            self._half.full()
-
-    def resumeProducing(self) -> None:
-        """The server takes more again."""
-        if self._half is not None:
-            self._half.drained()
-
-    def stopProducing(self) -> None:
-        """The connection goes; ``connectionLost`` follows."""
-
     def write(self, data: bytes) -> None:
         """See ``Side``."""
         self._transport.write(piece(data))
@@ -113,29 +92,9 @@ class TunnelLink(Protocol):
 
     def close(self) -> None:
         """See ``Side``. It is read on, for the end of TLS is in what comes."""
-        if self._gone:
-            return
-        self._timers.within(DRAIN_WITHIN, self.abort)
-        self.resume()
-        self._transport.unregisterProducer()
-        self._transport.loseConnection()
-
-    def abort(self) -> None:
-        """See ``Side``."""
         if not self._gone:
-            self._transport.abortConnection()
-
-    def pause(self) -> None:
-        """See ``Side``."""
-        self._transport.pauseProducing()
-
-    def resume(self) -> None:
-        """See ``Side``."""
-        self._transport.resumeProducing()
-
-    @property
-    def _transport(self) -> Any:
-        return self.transport
+            self.resume()
+            super().close()
 
     def _answered(self, data: bytes) -> bytes:
         """The server's first message, if it is complete; the answer is what came behind it."""
