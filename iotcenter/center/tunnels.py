@@ -17,6 +17,7 @@ from iotcenter.center.links import DeviceLink
 from iotcenter.center.presence import in_words
 from iotcenter.center.tunnel_words import cannot_reach
 from iotcenter.interfaces import Clock, Refused
+from iotcenter.logs import LogLimit
 from iotcenter.model import DeviceId, EventKind
 from iotcenter.wire.joint import Half, Joint, Side
 from iotcenter.wire.messages import Tunnel, TunnelAction
@@ -35,6 +36,10 @@ MOST_OF_ACTOR = 200
 
 LOOK_EVERY = 5.0
 """Seconds between two looks for tunnels that are idle or too old."""
+
+MOST_REFUSALS = 60
+"""Refusals that are written down in a minute. Being refused costs nothing, and the oldest events make way: who tries
+ten thousand times a second would have all that is known of before forgotten within seconds."""
 
 MAX_REASON = 200
 """Characters of a device's reason that are passed on."""
@@ -109,6 +114,7 @@ class Tunnels:
         self._events = events
         self._clock = clock
         self._limits = limits
+        self._refusals = LogLimit(clock.seconds, MOST_REFUSALS)
         self._waiting: dict[bytes, Waiting] = {}
         self._sessions: set[Session] = set()
         self._by_device: Counter[DeviceId] = Counter()
@@ -145,9 +151,7 @@ class Tunnels:
         try:
             known = self._reachable(name, port, opener)
         except TunnelRefused as refusal:
-            self._events.note(
-                EventKind.TUNNEL_REFUSED, opener.actor, name[:63], str(refusal), port=port, way=opener.way
-            )
+            self._note_refusal(opener, name[:63], port, refusal)
             raise
         session = Session(known, port, opener, self._clock.seconds())
         id = secrets.token_bytes(16)
@@ -160,9 +164,7 @@ class Tunnels:
             known.attachment.link.send(Tunnel(id, TunnelAction.OPEN, port))
             await waiting.met
         except TunnelRefused as refusal:
-            self._events.note(
-                EventKind.TUNNEL_REFUSED, opener.actor, known.name, str(refusal), port=port, way=opener.way
-            )
+            self._note_refusal(opener, known.name, port, refusal)
             raise
         finally:
             if timer.active():
@@ -209,6 +211,12 @@ class Tunnels:
         if reason:
             raise TunnelRefused(reason)
         return known
+
+    def _note_refusal(self, opener: Opener, name: str, port: int, refusal: TunnelRefused) -> None:
+        if self._refusals.allow():
+            skipped = self._refusals.skipped()
+            text = f"{refusal} ({skipped} more were not written down)" if skipped else str(refusal)
+            self._events.note(EventKind.TUNNEL_REFUSED, opener.actor, name, text, port=port, way=opener.way)
 
     def _join(self, waiting: Waiting, far: Side) -> Half:
         session = waiting.session

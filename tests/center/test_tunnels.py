@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from iotcenter.center import tunnels
 from iotcenter.center.errors import TunnelRefused
-from iotcenter.center.tunnels import DIAL_WITHIN, LOOK_EVERY, Opener, Session
+from iotcenter.center.tunnels import DIAL_WITHIN, LOOK_EVERY, MOST_REFUSALS, Opener, Session
 from iotcenter.interfaces import Refused
 from iotcenter.model import SshOffer
 from iotcenter.wire.joint import Half
@@ -160,3 +160,14 @@ class TunnelTests(CenterTestCase):
             self.assertEqual((event.actor, event.object), ("ann", "kitchen-pi"))
         self.assertEqual((closed.data["seconds"], closed.data["sent"], closed.data["received"]), (7.0, 0, 3))
         self.assertIn("that is enough", closed.text)
+
+    async def test_flood_of_refusals(self) -> None:
+        """Of those who are refused again and again so much is written down, and how many more there were."""
+        for _ in range(MOST_REFUSALS + 5):
+            self.refusal(self.open(port=80))
+        self.clock.advance(60)
+        self.refusal(self.open(port=80))
+        await self.store.devices.seen(self.device, self.clock.seconds(), "")  # which is written behind them
+        found = await self.center.events.recent(1000)
+        self.assertEqual(len(found), MOST_REFUSALS + 1)
+        self.assertIn("(5 more were not written down)", found[0].text)
