@@ -52,7 +52,10 @@ def unpack(path: Path, directory: Path, passphrase: str | None, progress: Progre
     with reading(path, passphrase) as (archive, file):
         directory.mkdir(0o700)
         members = archive.members()
-        found = about(archive, next(members).name)
+        first = next(members, None)
+        if first is None:
+            raise BackupError(NO_ARCHIVE)
+        found = about(archive, first.name)
         _check_room(directory, found)
         left = found.bytes + SPARE
         for member in members:

@@ -284,6 +284,7 @@ class RestoringTests(BackupCase):
             whole[:-1],
             whole + b"x",
             gzip.compress(strange.getvalue()),
+            gzip.compress(bytes(1024)),
         ):
             self.target.write_bytes(data)
             with self.assertRaises(BackupError) as caught:
