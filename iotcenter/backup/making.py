@@ -20,11 +20,9 @@ from iotcenter.backup.format import ABOUT, FORMAT, About, writing
 from iotcenter.backup.progress import Progress, silent
 from iotcenter.backup.snapshot import Part, snapshot
 from iotcenter.backup.trial import Contents, contents, unpack
+from iotcenter.backup.workspace import WORKSPACE
 from iotcenter.storage.durable import sync_directory
 from iotcenter.storage.store import FILE
-
-WORKSPACE = ".iotcenter-backup-"
-"""How folders are called in which backups are made, beside their file. Only a killed program leaves one."""
 
 CONFIGURATION = "iotcenter.toml"
 """What the configuration is called in a backup."""

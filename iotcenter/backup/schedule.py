@@ -16,7 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from iotcenter.backup.making import WORKSPACE
+from iotcenter.backup.workspace import WORKSPACE
 from iotcenter.config import BackupSettings
 from iotcenter.interfaces import Clock
 

@@ -18,8 +18,9 @@ from iotcenter.backup import age
 from iotcenter.backup.archive import ArchiveWriter
 from iotcenter.backup.errors import BackupError, WrongPassphrase
 from iotcenter.backup.format import ABOUT, Missing
-from iotcenter.backup.making import WORKSPACE, Made, make_backup
+from iotcenter.backup.making import Made, make_backup
 from iotcenter.backup.restoring import Restored, restore_backup
+from iotcenter.backup.workspace import WORKSPACE
 from iotcenter.model import CommandState, Reading, Role
 from iotcenter.storage.accounts import UserRow
 from iotcenter.storage.errors import StorageError

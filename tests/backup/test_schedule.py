@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.backup.making import WORKSPACE
 from iotcenter.backup.schedule import AGAIN, HOUR, SOON, Schedule
+from iotcenter.backup.workspace import WORKSPACE
 from iotcenter.config import BackupSettings
 
 NOW = 1_795_305_600.0

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 import msgspec
-import segno
 from markupsafe import Markup
 from msgspec import Struct
 from twisted.web.server import Request
@@ -205,4 +204,6 @@ def render_udp_key(renderer: Renderer, parts: Parts, principal: Principal, name:
 def qr(text: str) -> Markup:
     """``text`` as a drawing for phones' cameras: black on white, also on dark pages, or some cannot read it."""
     looks = {"border": 4, "dark": "#000", "light": "#fff", "svgclass": "qr-code", "lineclass": None, "omitsize": True}
-    return Markup(segno.make(text, error="l", micro=False).svg_inline(**looks))
+    from segno import make  # for this page alone: it takes its time and memory
+
+    return Markup(make(text, error="l", micro=False).svg_inline(**looks))
