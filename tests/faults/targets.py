@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
 
 import msgspec
-from twisted.web.test.requesthelper import DummyChannel, DummyRequest
 
 from iotcenter.identity.certificates import read_request
 from iotcenter.interfaces import Refused
@@ -33,13 +30,12 @@ from iotcenter.wire.udp.content import parse_content
 from tests.faults.mutants import BODIES, framed
 from tests.faults.surroundings import SECRET, Begin, Surroundings, enrollment, link, renewal
 from tests.transports.support import new_key, request_for
+from tests.web.requests import FORM, request
 from tests.wire.udp import vectors
 from tests.wire.udp.network import World
 
 STRANGER = ("192.0.2.66", 4242)
 """Where datagrams come from that nobody expects."""
-
-FORM = "application/x-www-form-urlencoded"
 
 TAKEN: Sequence[type[schema.Taken]] = tuple(schema.Taken.__subclasses__())
 """Every struct that the API takes."""
@@ -104,11 +100,11 @@ def requests(data: bytes) -> None:
     try:
         match choice % 4:
             case 0:
-                read_form(_request(rest, FORM))
+                read_form(request(rest, FORM))
             case 1:
-                _look_into(read_query(_request(query=rest), kind))
+                _look_into(read_query(request(query=rest), kind))
             case _:
-                _look_into(read_json(_request(rest, JSON), kind))
+                _look_into(read_json(request(rest, JSON), kind))
     except Exception as error:
         problem = problem_of(error)
         if problem.status >= 500:
@@ -195,20 +191,10 @@ def _look_into(taken: schema.Taken) -> None:
             parse_host(taken.address or "")
 
 
-def _request(body: bytes = b"", media: str = "", query: bytes = b"") -> Any:
-    made: Any = DummyRequest([b""])
-    made.channel = DummyChannel()
-    made.uri = b"/?" + query
-    made.content = BytesIO(body)
-    if media:
-        made.requestHeaders.setRawHeaders("content-type", [media])
-    return made
-
-
 def _enrollment_seeds() -> tuple[bytes, ...]:
-    request = request_for(new_key())
+    csr = request_for(new_key())
     token = Token("center.example", 9998, b"f" * 32, b"s" * 16).text()
-    return b"\x00" + token.encode(), b"\x01" + request, b"\x02" + request, b"\x03" + frame(Enroll(SECRET, request))[4:]
+    return b"\x00" + token.encode(), b"\x01" + csr, b"\x02" + csr, b"\x03" + frame(Enroll(SECRET, csr))[4:]
 
 
 PACKET_SEEDS = (

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.test.requesthelper import DummyChannel, DummyRequest
 
 from iotcenter.web.api import schema
 from iotcenter.web.body import MAX_FIELDS, read_form, read_json, read_query
 from iotcenter.web.errors import HTTPProblem
+from tests.web.requests import FORM, request
 
 TAKEN: list[Any] = [kind for kind in vars(schema).values() if isinstance(kind, type) and issubclass(kind, schema.Taken)]
 """Every struct that the API takes."""
 
-FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-
-
-def request(body: bytes = b"", media: str = "", query: bytes = b"") -> Any:
-    """A request with a body of a type, and a query."""
-    made: Any = DummyRequest([b""])
-    made.channel = DummyChannel()
-    made.uri = b"/?" + query
-    made.content = BytesIO(body)
-    if media:
-        made.requestHeaders.setRawHeaders("content-type", [media])
-    return made
 
 
 class BodyTestCase(SynchronousTestCase):
