@@ -68,6 +68,7 @@ class FindingTests(CommandLineCase):
         """Without --data it is the directory that systemd gives, or the one here."""
         self.assertEqual(default_directory({"STATE_DIRECTORY": "/var/lib/iotcenter"}), Path("/var/lib/iotcenter"))
         self.assertEqual(default_directory({}), Path("iotcenter-data"))
+        self.assertEqual(default_directory({"STATE_DIRECTORY": ""}), Path("iotcenter-data"))
 
     def test_wait(self) -> None:
         """``status --wait`` waits for a server that is just starting, and no longer than it was told."""
