@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -80,6 +80,11 @@ class Attachment:
         if not isinstance(message, TAKEN):
             raise WireError(f"a device does not send {type(message).__name__}")
         self.messages.append(message)
+
+    def reports(self, reports: Sequence[Any], bodies: Sequence[bytes]) -> None:
+        """Keep reports that came together."""
+        for report in reports:
+            self.received(report)
 
     def detached(self, reason: str) -> None:
         """Note why."""
