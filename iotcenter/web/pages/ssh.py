@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -52,9 +53,8 @@ class SshPages:
         """Open a port of this server that leads to the device."""
         find_device(self._parts, name)
         lifetime = form.get("lifetime", "") if form.get("lifetime", "") in LIFETIMES else DEFAULT_LIFETIME
-        port = form.get("port", "")
         try:
-            self._jumping.open(principal, name, int(port) if port.isdigit() else 0, float(lifetime), None)
+            self._jumping.open(principal, name, _port(form.get("port", "")), float(lifetime), None)
         except (TunnelRefused, CannotOpen, Unfit) as error:
             request.setResponseCode(409)
             return await self._render(request, principal, door, name, str(error))
@@ -104,3 +104,8 @@ def _fingerprint(key: str) -> str:
         return fingerprint_of_line(key)
     except ValueError:
         return "not a key"
+
+
+def _port(text: str) -> int:
+    """The port that somebody typed; 0, which is none, for what is no number."""
+    return int(text) if re.fullmatch("[0-9]{1,5}", text) else 0

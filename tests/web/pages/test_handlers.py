@@ -117,6 +117,14 @@ class ChangeTests(WebTestCase):
         self.assertEqual((answer.status, answer.header("location")), (303, "/devices"))
         self.assertEqual(self.center.devices.all(), ())
 
+    async def test_ports_that_are_none(self) -> None:
+        """What is typed where a port belongs, and is none, is said to be wrong."""
+        await self.device()
+        operator = await self.user(Role.OPERATOR)
+        for port in ("", "ssh", "\u00b2", "-1", "70000", "9" * 5000):
+            answer = await self.ask("POST", "/devices/kitchen-pi/ssh", operator, form={"port": port})
+            self.assertIn(answer.status, (409, 422), port[:9])
+
     async def test_a_command(self) -> None:
         """A command is sent once its arguments fit, and leads to where it is listed."""
         link, _ = await self.device()
