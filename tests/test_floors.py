@@ -23,6 +23,7 @@ ROOMS = (
             "iotcenter.listening",
             "iotcenter.logs",
             "iotcenter.sockets",
+            "iotcenter.texts",
         },
     ),
     (1.5, {"iotcenter.wire"}),

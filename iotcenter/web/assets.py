@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -14,6 +14,7 @@ from twisted.web.server import Request
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import stream
 from iotcenter.web.headers import header
+from iotcenter.web.languages import Languages
 
 _MEDIA = {
     "css": "text/css; charset=utf-8",
@@ -47,6 +48,7 @@ class Assets:
 
     files: Mapping[str, Asset]
     build: str
+    languages: Languages = field(default_factory=Languages)
 
     @classmethod
     def load(cls) -> Assets:
@@ -58,6 +60,13 @@ class Assets:
         return cls(
             {path: _asset(path, data) for path, data in static.items() if _suffix(path) in _MEDIA},
             digest.hexdigest()[:12],
+            Languages.read(
+                {
+                    path[7:-3]: data
+                    for path, data in content.items()
+                    if path.startswith("locale/") and path.endswith(".mo")
+                }
+            ),
         )
 
 

@@ -56,6 +56,11 @@ class Principal:
         """The zone in which times without one are meant, and shown."""
         return self.user.time_zone if self.user is not None else "UTC"
 
+    @property
+    def language(self) -> str:
+        """The language that they chose to read; empty where they leave it to the browser."""
+        return ""
+
 
 def actor_of_token(name: str) -> str:
     """What the records call the API token of that name."""

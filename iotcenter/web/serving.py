@@ -16,13 +16,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from iotcenter.finishing import finishing
 from iotcenter.logs import LogLimit
+from iotcenter.texts import speak
 from iotcenter.web.body import JSON, read_form, read_json, read_query
 from iotcenter.web.channel import cut
 from iotcenter.web.csrf import SAFE_METHODS, check_origin, check_token
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem, problem_of
 from iotcenter.web.guard import Handler, Kind, Redirect, Route, Signature, routes_of, signature_of
-from iotcenter.web.headers import peer
+from iotcenter.web.headers import header, peer
 from iotcenter.web.hosts import Hosts
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, find_principal
@@ -71,6 +72,7 @@ class Serving:
         self, request: Request, route: Route | None, work: Callable[[], Coroutine[Any, Any, bytes]]
     ) -> bytes:
         set_headers(request, self._door)
+        self._speak(request, None)
         try:
             return await work()
         except CancelledError:
@@ -84,6 +86,7 @@ class Serving:
         self._hosts.check(request, self._door)
         check_origin(request, self._door)
         principal = await self._admit(request, route)
+        self._speak(request, principal)
         form = read_form(request) if route.kind is Kind.PAGE and request.method not in SAFE_METHODS else None
         check_token(request, principal, form)
         if signature.form:
@@ -133,7 +136,15 @@ class Serving:
             request.setHeader(name, value)
         if request.path.startswith(b"/api/"):
             return _body(request, JSON, problem.as_json())
-        return _body(request, HTML, self._error_page(problem, await self._principal(request)).encode())
+        principal = await self._principal(request)
+        self._speak(request, principal)
+        return _body(request, HTML, self._error_page(problem, principal).encode())
+
+    def _speak(self, request: Request, principal: Principal | None) -> None:
+        """Answer in the reader's language; programs get English."""
+        if not request.path.startswith(b"/api/"):
+            preferred = principal.language if principal is not None else ""
+            speak(self._parts.assets.languages.choose(preferred, header(request, "accept-language")))
 
     def _note(self, request: Request, route: Route | None, problem: HTTPProblem) -> None:
         """A line in the log. It names the route and not the path, which may bear a secret."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from iotcenter import __version__
+from iotcenter import __version__, texts
 from iotcenter.model import Command, CommandOffer, Device, Role, SeriesValue, Value
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
@@ -79,11 +79,16 @@ def compiled(build: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(texts.gettext, texts.plural, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
         build=build, version=__version__, places=PLACES, Role=Role, static=lambda name: f"/static/{build}/{name}"
     )
+    environment.globals.update(language=texts.language)
     environment.filters.update(
+        translated=texts.gettext,
         shown=shown,
         label=label,
         title=title,
