@@ -14,6 +14,7 @@ from iotcenter.identity.enrollment import require_device_name
 from iotcenter.interfaces import Clock
 from iotcenter.model import Device, DeviceId, EventKind
 from iotcenter.storage.devices import DeviceRow
+from iotcenter.storage.retention import Earliest
 from iotcenter.storage.sql import seconds
 from iotcenter.storage.store import Store
 
@@ -22,7 +23,8 @@ class Devices:
     """Keeps every device in memory, as small as it is, so that no report and no page has to ask the database who it is
     from.
 
-    ``leaving`` is told of each device that is removed.
+    ``leaving`` is told of each device that is removed. ``usually_from`` is from when on readings of a new series are
+    taken in, in Unix seconds.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class Devices:
         self._clock = clock
         self._by_id: dict[DeviceId, KnownDevice] = {}
         self._by_name: dict[str, KnownDevice] = {}
+        self.usually_from = 0.0
         self.leaving: Callable[[KnownDevice], None] = lambda _: None
         accounts.admitted = self.admit
+        store.readings.refuse_older = self.refuse_older
 
     async def load(self) -> None:
         """Read what is kept; called once, before anything comes in."""
@@ -45,7 +49,8 @@ class Devices:
         for device_id, values in (await self._store.readings.latest()).items():
             if (known := self._by_id.get(device_id)) is not None:  # it may be removed, and reports of it wait
                 known.latest.update(values)
-                known.names.update(values)
+                known.earliest.update(dict.fromkeys(values, 0.0))  # a series may be in the inbox alone
+        self.refuse_older(await self._store.readings.earliest())
         for device_id, account in (await self._store.readings.accounts()).items():
             known = self._by_id[device_id]
             known.count(account.received, account.duplicates, account.late, account.refused)
@@ -53,6 +58,13 @@ class Devices:
             self._by_id[device_id].lost = Lost(lost, told)
         for device_id, run in (await self._store.arrivals.newest()).items():
             self._by_id[device_id].timeline.resume(run.boot, run.last, seconds(run.time))
+
+    def refuse_older(self, earliest: Earliest) -> None:
+        """From now on, readings are taken in only from then on."""
+        self.usually_from = earliest.usual
+        for device, begins in earliest.series.items():
+            if (known := self._by_id.get(device)) is not None:
+                known.earliest.update(begins)
 
     def all(self) -> tuple[Device, ...]:
         """Every device as it stands now, by name."""

@@ -48,7 +48,8 @@ class KnownDevice:
         self.state = PresenceState.OFFLINE
         self.commands: tuple[CommandOffer, ...] = ()
         self.ssh = SshOffer()
-        self.names: set[str] = set()
+        self.earliest: dict[str, float] = {}
+        """From when on readings of each series are taken in, in Unix seconds."""
         self.latest: dict[str, tuple[Value, float]] = {}
         self.timeline = Timeline()
         self.received = 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from iotcenter.center.devices import Devices
 from iotcenter.center.subscribers import LiveReading, Subscribers
 from iotcenter.model import DeviceId
-from iotcenter.storage.admission import Admitted, admit
+from iotcenter.storage.admission import Admitted, admit, without_refused
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.readings import Merged
 from iotcenter.storage.store import Store
@@ -57,9 +57,10 @@ class Readings:
         known = attachment.known
         known.last_report = now
         placed = [known.timeline.place(report, now) for report in reports]
-        if placed != [*reports]:
-            bodies = [encode_report(report) for report in placed]
-        admitted = admit(placed, now, known.names)
+        admitted = admit(placed, now, known.earliest, self._devices.usually_from)
+        kept = [without_refused(report, ack) for report, ack in zip(placed, admitted.acks, strict=True)]
+        if kept != [*reports]:
+            bodies = [encode_report(report) for report in kept]
         self._store.readings.append(known.id, now, bodies, partial(self._stored, attachment, placed, admitted))
 
     def _stored(

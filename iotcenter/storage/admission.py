@@ -1,6 +1,6 @@
 """What is said of a report before it is acknowledged: each reading is kept, or refused with its reason.
 
-Merging comes to the same answers later, since they depend on the report and its time of receipt alone. Whether a
+What is refused does not go into the inbox, so that merging comes to the same answer whenever it is done. Whether a
 reading had come before is not looked up here: that is for the merge to find.
 """
 
@@ -12,11 +12,15 @@ from typing import NamedTuple
 from iotcenter.model import Reading, is_series_name
 from iotcenter.storage.entries import damaged, numbered, size
 from iotcenter.storage.fitting import Unfit, fit
-from iotcenter.wire.codec import DamagedReport
+from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.messages import Ack, Refusal, Report
 
 MOST_SERIES = 512
 """Series of one device: twice what one Hello offers. A device that makes names up would fill the disk with them."""
+
+
+TOO_LATE = "it comes too late: readings of that time are not kept any more"
+"""Why a reading that is older than the retention is refused."""
 
 
 class Admitted(NamedTuple):
@@ -26,20 +30,45 @@ class Admitted(NamedTuple):
     newest: dict[str, Reading]
 
 
-def admit(reports: Sequence[Report | DamagedReport], received: float, names: set[str]) -> Admitted:
-    """Look at ``reports`` that came together at ``received``. ``names`` are the device's series; new ones are added."""
+def admit(
+    reports: Sequence[Report | DamagedReport], received: float, earliest: dict[str, float], usual: float = 0.0
+) -> Admitted:
+    """Look at ``reports`` that came together at ``received``.
+
+    ``earliest`` has the device's series, and from when on each is kept; new ones are added, and kept as is ``usual``.
+    """
     newest: dict[str, Reading] = {}
-    return Admitted([_admit(report, received, names, newest) for report in reports], newest)
+    return Admitted([_admit(report, received, earliest, usual, newest) for report in reports], newest)
 
 
-def _admit(report: Report | DamagedReport, received: float, names: set[str], newest: dict[str, Reading]) -> Ack:
+def without_refused(report: Report | DamagedReport, ack: Ack) -> Report | DamagedReport:
+    """What of ``report`` goes into the inbox: all of it but what ``ack`` refuses."""
+    if not ack.refused:
+        return report  # as nearly always
+    reasons = {refusal.sequence: refusal.reason for refusal in ack.refused}
+    good = tuple((number - report.sequence, one) for number, one in numbered(report) if number not in reasons)
+    bad = tuple(BadReading(number - report.sequence, reason) for number, reason in reasons.items())
+    return DamagedReport(report.boot, report.sequence, size(report), report.time, good, bad)
+
+
+def _admit(
+    report: Report | DamagedReport,
+    received: float,
+    earliest: dict[str, float],
+    usual: float,
+    newest: dict[str, Reading],
+) -> Ack:
     refused = [Refusal(sequence, reason) for sequence, reason in damaged(report)]
     for sequence, sent in numbered(report):
         try:
             reading = fit(sent, received)
-            if reading.name not in names:
-                check_new_name(reading.name, len(names))
-                names.add(reading.name)
+            begins = earliest.get(reading.name)
+            if begins is None:
+                check_new_name(reading.name, len(earliest))
+                check_time(reading, usual)
+                earliest[reading.name] = usual
+            else:
+                check_time(reading, begins)
         except Unfit as unfit:
             refused.append(Refusal(sequence, str(unfit)))
             continue
@@ -47,6 +76,12 @@ def _admit(report: Report | DamagedReport, received: float, names: set[str], new
         if known is None or known.time <= reading.time:
             newest[reading.name] = reading
     return Ack(report.boot, report.sequence, size(report), tuple(refused))
+
+
+def check_time(reading: Reading, begins: float) -> None:
+    """Whether a reading is of a time of which readings are kept. Raises ``Unfit``."""
+    if reading.time < begins:
+        raise Unfit(TOO_LATE)
 
 
 def check_new_name(name: str, series: int) -> None:

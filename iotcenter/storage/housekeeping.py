@@ -16,7 +16,8 @@ from iotcenter.storage.cover import FOREVER
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.forecast import newest_note, note_size
-from iotcenter.storage.retention import DAY_SECONDS, From, Keep, advance, delete, drop_some, droppable
+from iotcenter.storage.readings import Readings
+from iotcenter.storage.retention import DAY_SECONDS, From, Keep, advance, delete, drop_some, droppable, due, earliest
 from iotcenter.storage.rollups import reckon, to_reckon
 from iotcenter.storage.sql import change, select
 from iotcenter.storage.tiers import LEVELS
@@ -50,15 +51,15 @@ class Housekeeping:
 
     _log = Logger()
 
-    def __init__(self, database: Database, reactor: Any, dropping: Callable[[], None]) -> None:
-        """``dropping`` is called on the writer's thread when more of the past is not taken in any more."""
+    def __init__(self, database: Database, reactor: Any, readings: Readings) -> None:
         self._database = database
         self._reactor = reactor
-        self._dropping = dropping
+        self._readings = readings
         self._keep = Keep()
         self._now: Callable[[], float] = lambda: 0.0
         self._running: Deferred[None] | None = None
         self._resting: Deferred[None] | None = None
+        self._woken = False
 
     def start(self, keep: Keep, now: Callable[[], float]) -> None:
         """Begin. ``keep`` is for series that have no rule of their own; ``now`` is the Unix time."""
@@ -74,12 +75,15 @@ class Housekeeping:
             running.cancel()
 
     def wake(self) -> None:
-        """There is something to do: a device was removed, or less shall be kept of a series."""
+        """There is something to do: a device was removed, or less shall be kept of a series. A round that is under way
+        may be past it: then another one follows."""
+        self._woken = True
         if self._resting is not None and not self._resting.called:
             self._resting.cancel()
 
     async def _run(self) -> None:
         while True:
+            self._woken = False
             try:
                 await self._round()
             except StorageError as error:  # the disk may be full: the next round tries again
@@ -89,16 +93,33 @@ class Housekeeping:
     async def _round(self) -> None:
         await self._repeat(_reckon_some)
         await self._repeat(remove_some)
-        series = await self._database.write(self._advance)
+        series = await self._advance()
         for kept in await self._database.scan(partial(droppable, series=series)):
             await self._repeat(partial(drop_some, kept=kept))
         await self._repeat(_give_back)
         await self._database.write(partial(note_size, now=self._now()))
 
-    def _advance(self, connection: sqlite3.Connection) -> list[From]:
-        self._dropping()
+    async def _advance(self) -> list[From]:
+        """Note what is kept of each series from now on.
+
+        Older readings are refused first, and then those merged that were acknowledged before: so nothing is refused
+        that was said to be kept.
+        """
+        series, today = await self._database.read(self._due)
+        self._readings.refuse_older(earliest(series, self._keep.from_days(today)[0]))
+        await self._readings.written()
+        await self._readings.settled()
+        await self._database.write(partial(self._write_due, series=series))
+        return series
+
+    def _due(self, connection: sqlite3.Connection) -> tuple[list[From], int]:
         now = min(self._now(), newest_note(connection) + MOST_AHEAD)
-        return advance(connection, int(now // DAY_SECONDS), self._keep)
+        today = int(now // DAY_SECONDS)
+        return due(connection, today, self._keep), today
+
+    def _write_due(self, connection: sqlite3.Connection, series: list[From]) -> None:
+        self._readings.forget()
+        advance(connection, series)
 
     async def _repeat(self, step: Step) -> None:
         """Take ``step`` until it finds nothing more to do, leaving time for others between."""
@@ -109,7 +130,7 @@ class Housekeeping:
             await deferLater(self._reactor, max(BREATHER, seconds))
 
     async def _rest(self) -> None:
-        self._resting = deferLater(self._reactor, EVERY)
+        self._resting = deferLater(self._reactor, 0.0 if self._woken else EVERY)
         try:
             await self._resting
         except CancelledError:

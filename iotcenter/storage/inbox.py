@@ -49,6 +49,8 @@ class Inbox:
         self._thread = ThreadPool(1, 1, "inbox")
         self._waiting: list[Waiting] = []
         self._bytes = 0
+        self._appended = self._ended_with = 0
+        self._watching: list[tuple[int, Deferred[None]]] = []
         self._began = float("-inf")
         self._starting: Any = None
         self._writing = False
@@ -95,10 +97,18 @@ class Inbox:
         else:
             self._waiting.append(Waiting(record, done))
             self._bytes += len(record)
+            self._appended += 1
             if self._starting is None and not self._writing:
                 self._schedule()
             elif self._bytes >= MOST_IN_BLOCK:
                 self._hurry()
+
+    def written(self) -> Deferred[None]:
+        """Fires when nothing waits any more of what was appended by now."""
+        written: Deferred[None] = Deferred()
+        self._watching.append((self._appended, written))
+        self._tell_written()
+        return written
 
     def view(self) -> View:
         """What is in it now; for any thread. To be taken before the position from which on it is read."""
@@ -173,8 +183,16 @@ class Inbox:
                 one.done(error)
             except Exception:
                 self._log.failure("Somebody who waited for the inbox failed")
+        self._ended_with += len(waiting)
+        self._tell_written()
         self.committed()
         self._look_idle()
+
+    def _tell_written(self) -> None:
+        for count, written in tuple(self._watching):
+            if count <= self._ended_with:
+                self._watching.remove((count, written))
+                written.callback(None)
 
     def _next(self) -> None:
         if self._commit_every and self._open:

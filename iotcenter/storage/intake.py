@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from iotcenter.model import DeviceId, Reading
-from iotcenter.storage.admission import check_new_name
+from iotcenter.storage.admission import check_new_name, check_time
 from iotcenter.storage.arrivals import ArrivalNotes, Run
 from iotcenter.storage.entries import Entry, damaged, numbered, size, within
 from iotcenter.storage.errors import NotFound, StorageError
@@ -196,8 +196,8 @@ class _Batch:
 
     def _add(self, known: Known, boot: int, sequence: int, reading: Reading) -> Reading:
         series = known.series.get(reading.name) or self._add_series(known, reading.name)
-        if known.kept_from and reading.time < known.kept_from.get(reading.name, 0.0):
-            raise Unfit("it comes too late: readings of that time are not kept any more")
+        if known.kept_from:
+            check_time(reading, known.kept_from.get(reading.name, 0.0))
         self._readings.append((series, milliseconds(reading.time), known.numbers[boot], sequence, reading.value))
         return reading
 

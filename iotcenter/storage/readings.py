@@ -20,7 +20,7 @@ from iotcenter.storage.history import BucketPage, Columns, Key, Page, Question
 from iotcenter.storage.inbox import Done, Inbox
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.merging import Merger
-from iotcenter.storage.retention import Keep, keep_of, set_keep
+from iotcenter.storage.retention import Earliest, Keep, due, earliest, keep_of, set_keep
 from iotcenter.storage.sql import change, select
 from iotcenter.storage.unmerged import newest
 
@@ -46,7 +46,8 @@ class Readings:
     """The way of reports to the disk, into the inbox and from there into the tables; and what is known of them.
 
     ``committed`` is called after each commit, when all who waited for it have been told. ``merged`` is told what became
-    of each device's readings, which is known later than that they are safe.
+    of each device's readings, which is known later than that they are safe. ``refuse_older`` is told when less of the
+    past is kept, before it is gone: from then on, nobody is to append what is older.
     """
 
     def __init__(self, database: Database, inbox: Inbox, merger: Merger) -> None:
@@ -55,6 +56,7 @@ class Readings:
         self._merger = merger
         self.committed: Callable[[], None] = lambda: None
         self.merged: Callable[[Mapping[DeviceId, Merged]], None] = lambda _: None
+        self.refuse_older: Callable[[Earliest], None] = lambda _: None
         inbox.committed = self._committed
         merger.merged = lambda merged: self.merged(merged)
 
@@ -74,6 +76,10 @@ class Readings:
         """Fires when all is in the tables that is acknowledged by now."""
         return self._merger.settled()
 
+    def written(self) -> Deferred[None]:
+        """Fires when nothing waits for the disk any more of what was appended by now."""
+        return self._inbox.written()
+
     def forget(self) -> None:
         """Take what is known of series from the database again; on the writer's thread."""
         self._merger.forget()
@@ -86,6 +92,10 @@ class Readings:
     def keep(self, device: DeviceId) -> Deferred[dict[str, Keep]]:
         """For how long each series of a device is kept, as ``set_keep`` takes it."""
         return self._database.read(partial(keep_of, device=device))
+
+    def earliest(self) -> Deferred[Earliest]:
+        """From when on readings of each series of each device are taken in."""
+        return self._database.read(lambda connection: earliest(due(connection, 0, Keep(0, 0, 0, 0))))
 
     def set_lost(self, device: DeviceId, lost: int, told: int) -> Deferred[None]:
         """The device ever had to throw away ``lost`` readings, and said last that it were ``told``. Fails with

@@ -23,14 +23,18 @@ DAYS_AT_ONCE = 50
 """Days with few readings that are dealt with in one step: less work than the rows of a full one."""
 
 SERIES = """
-    SELECT id, keep_raw, keep_minutes, keep_hours, keep_days, raw_from, minutes_from, hours_from, days_from
+    SELECT id, device, name,
+        keep_raw, keep_minutes, keep_hours, keep_days, raw_from, minutes_from, hours_from, days_from
     FROM series WHERE device IS NOT NULL
 """
 SET_KEEP = """
     UPDATE series SET keep_raw = ?, keep_minutes = ?, keep_hours = ?, keep_days = ? WHERE device = ? AND name = ?
 """
 KEEP_OF = "SELECT name, keep_raw, keep_minutes, keep_hours, keep_days FROM series WHERE device = ?"
-SET_FROM = "UPDATE series SET raw_from = ?, minutes_from = ?, hours_from = ?, days_from = ? WHERE id = ?"
+SET_FROM = """
+    UPDATE series SET raw_from = ?1, minutes_from = ?2, hours_from = ?3, days_from = ?4
+    WHERE id = ?5 AND (raw_from, minutes_from, hours_from, days_from) <> (?1, ?2, ?3, ?4)
+"""
 FIRST_DAY = "SELECT min(time) / 86400000 FROM reading WHERE series = ? AND time < ?"
 FIRST_HOUR = "SELECT min(time) / 3600000 FROM reading WHERE series = ? AND time < ?"
 COUNT = {tier: f"SELECT count FROM {tier.table} WHERE series = ? AND time = ?" for tier in (DAY, HOUR)}
@@ -69,6 +73,8 @@ class From(Struct, frozen=True):
     """From which day (since 1970) on a series has its raw readings, minutes, hours and days."""
 
     series: int
+    device: DeviceId
+    name: str
     raw: int
     minutes: int
     hours: int
@@ -79,11 +85,11 @@ class From(Struct, frozen=True):
         return {RAW: self.raw, MINUTE: self.minutes, HOUR: self.hours, DAY: self.days}[level]
 
 
-def refusal(time: float, received: float, keep_raw: int) -> str | None:
-    """Why a reading of ``time`` comes too late to be stored; None where it does not."""
-    if keep_raw == 0 or time // DAY_SECONDS >= received // DAY_SECONDS - keep_raw:
-        return None
-    return f"it is older than {keep_raw} days: that is how long readings are kept"
+class Earliest(Struct, frozen=True):
+    """From when on readings are taken in, in Unix seconds: of each series, and ``usual`` of one that is new."""
+
+    series: dict[DeviceId, dict[str, float]]
+    usual: float
 
 
 def set_keep(connection: sqlite3.Connection, device: DeviceId, name: str, keep: Keep) -> None:
@@ -97,19 +103,31 @@ def keep_of(connection: sqlite3.Connection, device: DeviceId) -> dict[str, Keep]
     return {name: Keep(*days) for name, *days in select(connection, KEEP_OF, device)}
 
 
-def advance(connection: sqlite3.Connection, today: int, default: Keep) -> list[From]:
-    """Note for each series what shall be kept of it from ``today`` on. What is older is not taken in any more.
+def due(connection: sqlite3.Connection, today: int, default: Keep) -> list[From]:
+    """What shall be kept of each series from ``today`` on.
 
-    Returns all series. Nothing comes back: where more is kept from now on, that begins with what is there.
+    Nothing comes back: where more is kept from now on, that begins with what is there.
     """
     found = []
-    for number, raw, minutes, hours, days, *before in select(connection, SERIES):
+    for number, device, name, raw, minutes, hours, days, *before in select(connection, SERIES):
         keep = Keep(raw, minutes, hours, days).or_else(default)
         after = [max(pair) for pair in zip(before, keep.from_days(today), strict=True)]
-        if after != before:
-            change(connection, SET_FROM, *after, number)
-        found.append(From(number, *after))
+        found.append(From(number, device, name, *after))
     return found
+
+
+def advance(connection: sqlite3.Connection, series: Iterable[From]) -> None:
+    """Note what is kept of ``series`` from now on. What is older is not taken in any more."""
+    for kept in series:
+        change(connection, SET_FROM, kept.raw, kept.minutes, kept.hours, kept.days, kept.series)
+
+
+def earliest(series: Iterable[From], usual: int = 0) -> Earliest:
+    """From when on readings of ``series`` are taken in, and from the day ``usual`` on those of a new one."""
+    found: dict[DeviceId, dict[str, float]] = {}
+    for kept in series:
+        found.setdefault(kept.device, {})[kept.name] = float(kept.raw * DAY_SECONDS)
+    return Earliest(found, float(usual * DAY_SECONDS))
 
 
 def droppable(connection: sqlite3.Connection, series: Iterable[From]) -> list[From]:

@@ -50,7 +50,7 @@ class Store:
         self._inbox = Inbox(directory / INBOX, reactor, commit_every)
         self._merger = Merger(self._database, self._inbox, Intake(), SetAside(directory / ASIDE), reactor, commit_every)
         self.readings = Readings(self._database, self._inbox, self._merger)
-        self._housekeeping = Housekeeping(self._database, reactor, self.readings.forget)
+        self._housekeeping = Housekeeping(self._database, reactor, self.readings)
         self.devices = Devices(self._database, removed=self._housekeeping.wake)
         self.arrivals = Arrivals(self._database)
         self.commands = Commands(self._database)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 
+from iotcenter.center.links import DeviceLink
 from iotcenter.center.lost import Lost
 from iotcenter.model import ClockState, Reading
+from iotcenter.storage.admission import TOO_LATE
 from iotcenter.storage.history import RawColumns
-from iotcenter.wire.messages import Ack, Hello, Report
-from tests.center.support import HELLO, NOW, CenterTestCase
+from iotcenter.storage.retention import Earliest, Keep
+from iotcenter.wire.messages import Ack, Hello, Refusal, Report
+from tests.center.support import HELLO, NOW, CenterTestCase, TestLink, report
 
 
 class AccountTests(CenterTestCase):
@@ -36,6 +40,48 @@ class AccountTests(CenterTestCase):
             self.center.stop()
             await self.store.close()
             await self.reopen()
+
+    async def test_too_late(self) -> None:
+        """What is older than readings are kept is refused with the acknowledgement, and counted; so it is when less is
+        kept from now on, and after a restart."""
+        old, older = NOW - 5 * 86400, NOW - 20 * 86400
+        link, attachment = self.join()
+        self.store.start(Keep(raw=10), self.clock.seconds)
+        await self.told_earliest()
+        await self.refused(link, attachment, report(1, 1.0, 2.0, time=old), ())
+        await self.refused(link, attachment, report(3, 3.0, time=older), (3,))
+        await self.store.readings.settled()
+        await self.store.readings.set_keep(self.device, "temperature", Keep(raw=2))
+        self.store.keep_house()
+        await self.told_earliest()
+        await self.refused(link, attachment, report(4, 1.0, 2.0, time=old), (4, 5))
+        await self.refused(link, attachment, report(6, 3.0), ())
+        await self.store.readings.settled()
+        account = self.center.devices.get("kitchen-pi").account
+        self.assertEqual((account.received, account.refused), (3, 3))
+        self.center.stop()
+        await self.store.close()
+        await self.reopen()
+        await self.refused(*self.join(), report(7, 1.0, time=old), (7,))
+
+    async def refused(self, link: TestLink, attachment: DeviceLink, sent: Report, expected: tuple[int, ...]) -> None:
+        """A report comes in, of which those numbers are refused for being too late."""
+        acknowledged = link.next(Ack)
+        attachment.received(sent)
+        self.assertEqual((await acknowledged).refused, tuple(Refusal(number, TOO_LATE) for number in expected))
+
+    async def told_earliest(self) -> None:
+        """The next time that less is kept."""
+        told: Deferred[None] = Deferred()
+        refuse_older = self.store.readings.refuse_older
+
+        def tell(earliest: Earliest) -> None:
+            self.store.readings.refuse_older = refuse_older
+            refuse_older(earliest)
+            told.callback(None)
+
+        self.store.readings.refuse_older = tell
+        await told
 
     async def reopen(self) -> None:
         """Another server on the same directory."""

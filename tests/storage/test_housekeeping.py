@@ -11,7 +11,7 @@ from iotcenter.storage.devices import Devices
 from iotcenter.storage.errors import DiskFull
 from iotcenter.storage.history import BucketColumns, Question
 from iotcenter.storage.housekeeping import EVERY, Housekeeping
-from iotcenter.storage.retention import Keep, refusal
+from iotcenter.storage.retention import Earliest, Keep
 from iotcenter.wire.messages import MAX_READINGS, Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase, report
 
@@ -24,9 +24,10 @@ class HousekeepingCase(ReadingsCase):
     async def prepare(self) -> None:
         await super().prepare()
         self.patch(retention, "ROWS_AT_ONCE", 500)
+        self.readings.start()
         self.clock = Clock()
         self.now = NOW
-        self.housekeeping = Housekeeping(self.database, self.clock, self.readings.forget)
+        self.housekeeping = Housekeeping(self.database, self.clock, self.readings)
         self.devices = Devices(self.database, self.housekeeping.wake)
         self.addCleanup(self.housekeeping.stop)
 
@@ -149,6 +150,16 @@ class RetainingTests(HousekeepingCase):
         await self.keep_house(raw=30)
         self.assertEqual(len((await self.store(report(1, 1.0, time=NOW - 3 * DAY, boot=2))).refused), 1)
 
+    async def test_woken_meanwhile(self) -> None:
+        """What is to be done when a round is past it is done in another one, and not an hour later."""
+        await self.measure(4)
+        self.housekeeping.start(Keep(), lambda: self.now)
+        await self.until(lambda: bool(self.rows("SELECT 1 FROM growth")))
+        await self.readings.set_keep(KITCHEN, "t", Keep(raw=2))
+        self.housekeeping.wake()
+        await self.rested()
+        self.assertEqual(self.rows(f"SELECT 1 FROM reading WHERE time < {(NOW // DAY - 2) * DAY * 1000}"), [])
+
     async def test_day_by_day(self) -> None:
         """Each day one more day goes."""
         await self.measure(4)
@@ -177,11 +188,21 @@ class RetainingTests(HousekeepingCase):
         first = int(NOW // DAY) - 4
         self.assertEqual(self.rows("SELECT raw_from, minutes_from FROM series"), [(first, first)])
 
-    def test_refusal(self) -> None:
-        """Whether something is too late is known before it is stored."""
-        self.assertIsNone(refusal(NOW - 5 * DAY, NOW, 0))
-        self.assertIsNone(refusal(NOW - 5 * DAY, NOW, 5))
-        self.assertIn("older than 5 days", refusal(NOW - 6 * DAY, NOW, 5) or "")
+    async def test_told_first(self) -> None:
+        """Whoever acknowledges is told from when on readings are kept; what was acknowledged before is still stored."""
+        await self.measure(4)
+        told: list[Earliest] = []
+
+        def refuse_older(earliest: Earliest) -> None:
+            told.append(earliest)
+            self.acknowledge(report(1, 1.0, time=NOW - 3 * DAY, boot=2))
+
+        self.readings.refuse_older = refuse_older
+        await self.keep_house(raw=2)
+        begins = (NOW // DAY - 2) * DAY
+        self.assertEqual(told, [Earliest({KITCHEN: {"t": begins}}, begins)])
+        self.assertEqual((await self.readings.accounts())[KITCHEN].refused, 0)
+        self.assertEqual((await self.readings.earliest()).series, told[0].series)
 
 
 class TroubleTests(HousekeepingCase):

@@ -68,6 +68,16 @@ class CommitTests(InboxCase):
         self.assertIsNone(await self.append("one"))
         self.assertEqual(texts(self.opened().view().after(0)), ["one"])
 
+    async def test_written(self) -> None:
+        """Who asks is told when nothing waits any more, and at once where nothing does."""
+        self.successResultOf(self.inbox.written())
+        one, written = self.append("one"), self.inbox.written()
+        later = self.append("two")
+        await written
+        self.assertTrue(one.called)
+        await later
+        self.successResultOf(self.inbox.written())
+
     async def test_one_commit(self) -> None:
         """What comes in one turn is one commit: all are told in order, and then the hook is called, once."""
         happened: list[str] = []

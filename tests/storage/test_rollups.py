@@ -21,7 +21,7 @@ from iotcenter.storage import connections, history, migrations
 from iotcenter.storage.entries import Entry
 from iotcenter.storage.history import BucketColumns, Question, RawColumns
 from iotcenter.storage.intake import Intake
-from iotcenter.storage.retention import From, Keep, advance, drop_some
+from iotcenter.storage.retention import From, Keep, advance, drop_some, due
 from iotcenter.storage.rollups import reckon, to_reckon
 from iotcenter.storage.tiers import DAY as DAY_TIER
 from iotcenter.storage.tiers import HOUR as HOUR_TIER
@@ -100,6 +100,12 @@ class Storage:
         outcomes = self.intake.store(self.connection, [Entry(KITCHEN, each, LATEST) for each in reports])
         self.connection.execute("COMMIT")
         self.stored += sum(len(outcome.new) for outcome in outcomes)
+
+    def keep(self, today: int, keep: Keep) -> From:
+        """Note what is kept of the one series, ``today`` days after the start."""
+        [kept] = due(self.connection, START // 86400 + today, keep)
+        advance(self.connection, [kept])
+        return kept
 
     def restart(self) -> None:
         """Stop, and start again."""
@@ -224,7 +230,7 @@ class PropertyTests(RollupCase):
             storage.store(report for run in made for report in run.reports())
             before = {step: storage.buckets(step) for step in (MINUTE, HOUR, DAY)}
             keep = Keep(raw=1, minutes=1 + minutes, hours=1 + minutes + hours)
-            [kept] = advance(storage.connection, START // 86400 + today, keep)
+            kept = storage.keep(today, keep)
             more = True
             while more:
                 self.compare_kept(storage, kept, before)
@@ -246,7 +252,7 @@ class PropertyTests(RollupCase):
         self.patch(history, "BUCKETS_OF_A_PAGE", size)
         with closing(storage.connection):
             storage.store(report for run in made for report in run.reports())
-            [kept] = advance(storage.connection, START // 86400 + today, Keep(raw=1, minutes=2, hours=3))
+            kept = storage.keep(today, Keep(raw=1, minutes=2, hours=3))
             while drop_some(storage.connection, kept):
                 pass
             question = Question(KITCHEN, "t", START + 30.5, LATEST, step, ZoneInfo(zone))
