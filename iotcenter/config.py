@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 from iotcenter.listening import OFF, BadAddress, endpoint_string, is_host
+from iotcenter.model import LogLevel
 
 KeptDays = Annotated[int, Meta(ge=0, le=36500)]
 
@@ -50,7 +52,7 @@ class SshSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[log]``: the lowest level that is written."""
 
-    level: Literal["debug", "info", "warn", "error"] = "info"
+    level: LogLevel = LogLevel.INFO
 
 
 class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,11 +163,15 @@ def _convert(table: dict[str, Any], kind: type[Struct], name: str) -> Struct:
         try:
             msgspec.convert({key: value}, kind)
         except msgspec.ValidationError as error:
-            choices = get_args(get_type_hints(kind)[key])
-            named = bool(choices) and all(isinstance(choice, str) for choice in choices)
-            what = f"allowed: {', '.join(choices)}" if named else str(error).partition(" - at ")[0]
+            choices = _choices(get_type_hints(kind)[key])
+            what = f"allowed: {', '.join(choices)}" if choices else str(error).partition(" - at ")[0]
             raise ConfigError(f"{name}.{key} is {value!r}: {what[:1].lower()}{what[1:]}") from None
     return msgspec.convert(table, kind)
+
+
+def _choices(declared: Any) -> tuple[str, ...]:
+    words = tuple(declared) if isinstance(declared, type) and issubclass(declared, StrEnum) else get_args(declared)
+    return words if all(isinstance(word, str) for word in words) else ()
 
 
 def _check_listeners(web: WebSettings, ssh: SshSettings, transports: Mapping[str, Struct]) -> None:

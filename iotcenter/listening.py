@@ -115,13 +115,11 @@ class Held(Protocol):
         """Take in those who knock."""
 
 
-class Listener(Service):
-    """A port that is open while the service runs. ``what`` says in messages whose port it is."""
+class _Port(Service):
+    """What listeners share: a port that is open while the service runs. ``what`` says in messages whose port it is."""
 
-    def __init__(self, reactor: Any, endpoint: str, factory: IProtocolFactory, what: str) -> None:
+    def __init__(self, reactor: Any, what: str) -> None:
         self._reactor = reactor
-        self._endpoint = endpoint
-        self._factory = factory
         self._what = what
         self._port: IListeningPort | None = None
 
@@ -135,20 +133,6 @@ class Listener(Service):
         """The interface and the port, None while it is closed. The interface is ``::`` or ``0.0.0.0`` for all of
         them."""
         return (getattr(self._port.getHost(), "host", ""), self.port) if self._port is not None else None
-
-    def startService(self) -> None:
-        """Open the port. Raises ``CannotOpen``."""
-        opened: list[IListeningPort] = []
-        failed: list[Failure] = []
-        try:
-            endpoint = serverFromString(self._reactor, self._endpoint)
-        except ValueError as error:
-            raise CannotOpen(f"{self._what}: {self._endpoint}: {error}") from None
-        endpoint.listen(self._factory).addCallbacks(opened.append, failed.append)
-        if failed:
-            raise CannotOpen(f"{self._what}: {_why(failed[0])}")
-        self._port = opened[0]
-        super().startService()
 
     def hold(self) -> None:
         """Let those who knock wait, in the kernel's queue, until ``take``: the port is ours, and the rest is not
@@ -167,25 +151,36 @@ class Listener(Service):
         return port.stopListening() if port is not None else None
 
 
-class DatagramListener(Service):
-    """A UDP port that is open while the service runs. ``what`` says in messages whose port it is."""
+class Listener(_Port):
+    """A stream port: ``factory`` makes a protocol for each connection that comes to ``endpoint``."""
+
+    def __init__(self, reactor: Any, endpoint: str, factory: IProtocolFactory, what: str) -> None:
+        super().__init__(reactor, what)
+        self._endpoint = endpoint
+        self._factory = factory
+
+    def startService(self) -> None:
+        """Open the port. Raises ``CannotOpen``."""
+        opened: list[IListeningPort] = []
+        failed: list[Failure] = []
+        try:
+            endpoint = serverFromString(self._reactor, self._endpoint)
+        except ValueError as error:
+            raise CannotOpen(f"{self._what}: {self._endpoint}: {error}") from None
+        endpoint.listen(self._factory).addCallbacks(opened.append, failed.append)
+        if failed:
+            raise CannotOpen(f"{self._what}: {_why(failed[0])}")
+        self._port = opened[0]
+        super().startService()
+
+
+class DatagramListener(_Port):
+    """A UDP port: ``protocol`` gets its datagrams."""
 
     def __init__(self, reactor: Any, address: tuple[str, int], protocol: DatagramProtocol, what: str) -> None:
-        self._reactor = reactor
+        super().__init__(reactor, what)
         self._interface, self._number = address
         self._protocol = protocol
-        self._what = what
-        self._port: IListeningPort | None = None
-
-    @property
-    def port(self) -> int:
-        """The number of the port that is open, 0 while it is closed."""
-        return getattr(self._port.getHost(), "port", 0) if self._port is not None else 0
-
-    @property
-    def address(self) -> tuple[str, int] | None:
-        """As ``Listener.address``."""
-        return (getattr(self._port.getHost(), "host", ""), self.port) if self._port is not None else None
 
     def startService(self) -> None:
         """Open the port. Raises ``CannotOpen``."""
@@ -194,21 +189,6 @@ class DatagramListener(Service):
         except CannotListenError as error:
             raise CannotOpen(f"{self._what}: {_why(Failure(error))}") from None
         super().startService()
-
-    def hold(self) -> None:
-        """Leave datagrams in the kernel's queue until ``take``."""
-        cast(FileDescriptor, self._port).pauseProducing()
-
-    def take(self) -> None:
-        """Take datagrams in."""
-        if self._port is not None:
-            cast(FileDescriptor, self._port).resumeProducing()
-
-    def stopService(self) -> Any:
-        """Close the port."""
-        super().stopService()
-        port, self._port = self._port, None
-        return port.stopListening() if port is not None else None
 
 
 class ControlSocket(Listener):

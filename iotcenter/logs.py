@@ -25,12 +25,21 @@ from twisted.logger import (
 from twisted.python.logfile import LogFile
 from zope.interface import provider
 
+from iotcenter import model
+
 MAX_FILE = 5 * 1024 * 1024
 """Bytes after which a log file is put aside: small enough to open in an editor."""
 
 KEEP_FILES = 5
 """How many log files that were put aside are kept."""
 
+TWISTED_LEVELS = {
+    model.LogLevel.DEBUG: LogLevel.debug,
+    model.LogLevel.INFO: LogLevel.info,
+    model.LogLevel.WARNING: LogLevel.warn,
+    model.LogLevel.ERROR: LogLevel.error,
+}
+"""What Twisted calls our levels."""
 
 ACTIVITY = "iotcenter.activity"
 """The namespace of what an owner would want to follow: devices that come and go, commands, sign-ins."""
@@ -41,7 +50,7 @@ def activity() -> Logger:
     return Logger(namespace=ACTIVITY)
 
 
-def log_observer(directory: Path, level: str) -> ILogObserver:
+def log_observer(directory: Path, level: model.LogLevel) -> ILogObserver:
     """Where a server's log goes: all from ``level`` on to ``server.log`` in ``directory``, warnings to the terminal
     too.
 
@@ -53,7 +62,7 @@ def log_observer(directory: Path, level: str) -> ILogObserver:
     everything = textFileLogObserver(_rotating(directory, "server.log"))
     activities = FileLogObserver(_rotating(directory, "Activity.log"), _dated)
     return LogPublisher(
-        FilteringLogObserver(everything, [LogLevelFilterPredicate(LogLevel.levelWithName(level))]),
+        FilteringLogObserver(everything, [LogLevelFilterPredicate(TWISTED_LEVELS[level])]),
         FilteringLogObserver(activities, [cast(ILogFilterPredicate, _is_activity)]),
         FilteringLogObserver(FileLogObserver(_rotating(directory, "error.log"), _dated), [warnings]),
         FilteringLogObserver(cast(ILogObserver, _to_terminal), [warnings]),

@@ -77,7 +77,8 @@ def makeService(options: Mapping[str, Any]) -> IService:
     steady: Any = reactor
     steady.seconds = uptime  # its timers: a jump of the wall clock must neither fire nor hold up any
     transports = find_transports()
-    directory = Path(options["data"] or os.environ.get("STATE_DIRECTORY") or "iotcenter-data").absolute()
+    given = options["data"] or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    directory = Path(given or "iotcenter-data").absolute()
     flags = {name: options[name] for name in [*transports, *(name for name, _ in FLAGS)] if options[name] is not None}
     kinds: dict[str, type[Struct]] = {name: transport.settings for name, transport in transports.items()}
     try:

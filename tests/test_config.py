@@ -51,7 +51,7 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(self.complaint("[tls]\nheartbeat = 0.1"), "tls.heartbeat is 0.1: expected `float` >= 1.0")
         self.assertEqual(self.complaint("[web]\nhttp = 8080"), "web.http is 8080: expected `str`, got `int`")
         self.assertEqual(
-            self.complaint('[log]\nlevel = "loud"'), "log.level is 'loud': allowed: debug, info, warn, error"
+            self.complaint('[log]\nlevel = "loud"'), "log.level is 'loud': allowed: debug, info, warning, error"
         )
         self.assertEqual(
             self.complaint("[storage]\ncommit_every = 61"), "storage.commit_every is 61: expected `float` <= 60.0"

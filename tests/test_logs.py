@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.logs import ACTIVITY, LogLimit, log_observer
+from iotcenter.model import LogLevel
 
 
 class LogTests(SynchronousTestCase):
@@ -20,7 +21,7 @@ class LogTests(SynchronousTestCase):
     def test_file(self) -> None:
         """Lines from the level on are in the file, which is the owner's alone."""
         directory = Path(self.mktemp())
-        log = Logger(namespace="test", observer=log_observer(directory, "info"))
+        log = Logger(namespace="test", observer=log_observer(directory, LogLevel.INFO))
         log.debug("too fine")
         log.info("as {word}", word="it is")
         text = (directory / "server.log").read_text()
@@ -31,7 +32,7 @@ class LogTests(SynchronousTestCase):
     def test_activity_and_errors(self) -> None:
         """What happens and what was refused have files of their own, one line an event; the server's log has both."""
         directory = Path(self.mktemp())
-        observer = log_observer(directory, "info")
+        observer = log_observer(directory, LogLevel.INFO)
         self.patch(sys, "__stderr__", io.StringIO())
         Logger(namespace=ACTIVITY, observer=observer).info("cam is here")
         log = Logger(namespace="test", observer=observer)

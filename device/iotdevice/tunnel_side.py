@@ -8,11 +8,8 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from iotcenter.wire.joint import Half
+from iotcenter.wire.joint import DRAIN_WITHIN, Half
 from iotdevice.timers import Timers
-
-DRAIN_WITHIN = 60.0
-"""Seconds that the other end has to take what was sent to it before the tunnel ended."""
 
 
 @implementer(IPushProducer)

@@ -37,5 +37,5 @@ def run(words: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def default_directory(environment: Mapping[str, str]) -> Path:
-    """Where the server keeps its data when nobody says otherwise: where systemd has it keep them, or here."""
-    return Path(environment.get("STATE_DIRECTORY") or "iotcenter-data")
+    """Where the server keeps its data when nobody says otherwise: the first place that systemd names, or here."""
+    return Path(environment.get("STATE_DIRECTORY", "").partition(":")[0] or "iotcenter-data")

@@ -13,10 +13,7 @@ from zope.interface import implementer
 
 from iotcenter.listening import CannotOpen
 from iotcenter.sockets import keep_alive
-from iotcenter.wire.joint import Half
-
-DRAIN_WITHIN = 60.0
-"""Seconds that a caller has to take what came before the tunnel ended."""
+from iotcenter.wire.joint import DRAIN_WITHIN, Half
 
 
 class Door:

@@ -10,15 +10,12 @@ from iotcenter.sockets import keep_alive
 from iotcenter.transports.handshake import Peer
 from iotcenter.transports.tls_connection import Connection
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.joint import Half
+from iotcenter.wire.joint import DRAIN_WITHIN, Half
 from iotcenter.wire.messages import CloseCode, Tunnel, TunnelAction
 from iotcenter.wire.stream import END, StreamReader, piece
 
 MAX_HELLO = 1024
 """The longest first frame: an id and a port have some 30 bytes."""
-
-DRAIN_WITHIN = 60.0
-"""Seconds that a tunnel at its end has for what it has taken already."""
 
 
 class TunnelConversation:

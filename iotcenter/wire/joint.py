@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+DRAIN_WITHIN = 60.0
+"""Seconds that a side which is closed has to send what it has taken already; then it is cut off."""
+
 
 class Side(Protocol):
     """One side of a joint: a channel, a tunnel's connection, a socket. It tells its ``Half`` what happens to it."""

@@ -67,6 +67,7 @@ class FindingTests(CommandLineCase):
     def test_default(self) -> None:
         """Without --data it is the directory that systemd gives, or the one here."""
         self.assertEqual(default_directory({"STATE_DIRECTORY": "/var/lib/iotcenter"}), Path("/var/lib/iotcenter"))
+        self.assertEqual(default_directory({"STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}), Path("/var/lib/a"))
         self.assertEqual(default_directory({}), Path("iotcenter-data"))
         self.assertEqual(default_directory({"STATE_DIRECTORY": ""}), Path("iotcenter-data"))
 
