@@ -53,6 +53,9 @@ HOST_KEY = r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{
 """A public host key of a device's SSH server as it stands in ``known_hosts``: its type and the key in Base64, and
 nothing that could pass for another line."""
 
+LANGUAGE = r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2})?$(?!\n)"
+"""A language that pages can be in, as a tag of RFC 5646 such as ``de`` or ``pt-BR``; empty for none in particular."""
+
 SeriesName = Annotated[str, Meta(pattern=SERIES_NAME)]
 DeviceName = Annotated[str, Meta(pattern=DEVICE_NAME)]
 Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
@@ -159,6 +162,31 @@ class Role(StrEnum):
         """Whether this role may do what ``needed`` may."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
+
+
+class Hours(StrEnum):
+    """How somebody reads a clock: up to 12 or to 24, or as is usual where their browser's language is spoken."""
+
+    AUTO = "auto"
+    TWELVE = "12"
+    TWENTY_FOUR = "24"
+
+
+class UnitSystem(StrEnum):
+    """In which units somebody reads values: in those that devices declare, or in these wherever they can be
+    converted."""
+
+    DECLARED = "declared"
+    METRIC = "metric"
+    IMPERIAL = "imperial"
+
+
+class Theme(StrEnum):
+    """Whether pages are light or dark for somebody; the system is that of their browser."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
 
 
 class EventKind(StrEnum):
@@ -378,10 +406,20 @@ class OpenPort(Noun, frozen=True, omit_defaults=False):
     received: int
 
 
+class Preferences(Noun, frozen=True, omit_defaults=False):
+    """How somebody likes to see things. ``language`` is a tag such as ``de``; empty: as their browser asks."""
+
+    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
+    hours: Hours = Hours.AUTO
+    units: UnitSystem = UnitSystem.DECLARED
+    theme: Theme = Theme.SYSTEM
+    language: Annotated[str, Meta(pattern=LANGUAGE)] = ""
+
+
 class User(Noun, frozen=True, omit_defaults=False):
     """Somebody who may sign in."""
 
     name: str
     role: Role
     created: float = 0.0
-    time_zone: str = "UTC"
+    preferences: Preferences = Preferences()

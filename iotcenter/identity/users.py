@@ -13,7 +13,7 @@ from iotcenter.identity.errors import Overloaded, Unfit
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.throttle import Throttle, network_of
 from iotcenter.interfaces import Clock
-from iotcenter.model import Role, User
+from iotcenter.model import Preferences, Role, User
 from iotcenter.storage.accounts import UserRow
 from iotcenter.storage.store import Store
 
@@ -64,9 +64,9 @@ class Users:
         name = canonical(name)
         if not _is_name(name):
             raise Unfit("name", "a name has 1 to 64 letters (a to z), digits and . _ - @")
-        if not _is_time_zone(time_zone):
-            raise Unfit("time_zone", "that is no time zone: one is called like Europe/Berlin")
-        return UserRow(name, role, await self._passwords.hash(password), self._seconds(), time_zone)
+        _require_time_zone(time_zone)
+        hashed = await self._passwords.hash(password)
+        return UserRow(name, role, hashed, self._seconds(), Preferences(time_zone))
 
     async def authenticate(self, name: str, password: str, source: str = "") -> User | None:
         """The user of that name, if that is the password. ``source`` is the address from which somebody tries.
@@ -102,6 +102,12 @@ class Users:
         self.changed(canonical(name))
 
     @finishing
+    async def set_preferences(self, name: str, preferences: Preferences) -> None:
+        """How a user sees things, from their next request on."""
+        _require_time_zone(preferences.time_zone)
+        await self._store.set_preferences(canonical(name), preferences)
+
+    @finishing
     async def remove(self, name: str) -> None:
         """Shut somebody out, who is signed out everywhere. The last admin stays."""
         await self._store.remove_user(canonical(name))
@@ -119,15 +125,18 @@ def canonical(name: str) -> str:
 
 def user_of(row: UserRow) -> User:
     """``row`` without what is nobody's business."""
-    return User(row.name, row.role, row.created, row.time_zone)
+    return User(row.name, row.role, row.created, row.preferences)
 
 
 def _is_name(name: str) -> bool:
     return re.fullmatch(NAME, name) is not None
 
 
-def _is_time_zone(name: str) -> bool:
+def _require_time_zone(name: str) -> None:
+    """Raise ``Unfit`` unless that is a time zone that this machine knows."""
     try:
-        return name == "UTC" or bool(zoneinfo.ZoneInfo(name).key)
+        if name == "UTC" or zoneinfo.ZoneInfo(name).key:
+            return
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return False
+        pass
+    raise Unfit("time_zone", "that is no time zone: one is called like Europe/Berlin")

@@ -11,7 +11,7 @@ from functools import partial
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import Role
+from iotcenter.model import Hours, Preferences, Role, Theme, UnitSystem
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable
 from iotcenter.storage.sql import (
@@ -26,12 +26,17 @@ from iotcenter.storage.sql import (
     select,
 )
 
-USER_COLUMNS = "user.name, user.role, user.password_hash, user.created, user.time_zone"
+PREFERENCES = "user.time_zone, user.hours, user.units, user.theme, user.language"
+USER_COLUMNS = f"user.name, user.role, user.password_hash, user.created, {PREFERENCES}"
 USERS = f"SELECT {USER_COLUMNS} FROM user ORDER BY name"
 USER = f"SELECT {USER_COLUMNS} FROM user WHERE name = ?"
 COUNT_USERS = "SELECT count(*) FROM user"
 OTHER_ADMINS = "SELECT count(*) FROM user WHERE role = 'admin' AND name <> ?"
-ADD_USER = "INSERT INTO user (name, role, password_hash, created, time_zone) VALUES (?, ?, ?, ?, ?)"
+ADD_USER = """
+    INSERT INTO user (name, role, password_hash, created, time_zone, hours, units, theme, language)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SET_PREFERENCES = "UPDATE user SET time_zone = ?, hours = ?, units = ?, theme = ?, language = ? WHERE name = ?"
 SET_PASSWORD = "UPDATE user SET password_hash = ? WHERE name = ?"
 SET_ROLE = "UPDATE user SET role = ? WHERE name = ?"
 REMOVE_USER = "DELETE FROM user WHERE name = ?"
@@ -77,7 +82,7 @@ class UserRow(Struct, frozen=True):
     role: Role
     password_hash: str
     created: float
-    time_zone: str = "UTC"
+    preferences: Preferences = Preferences()
 
     def __repr__(self) -> str:
         return f"UserRow(name={self.name!r}, role={self.role.value!r})"
@@ -141,6 +146,10 @@ class Accounts:
         """Fails with ``NotFound``, and with ``LastAdmin`` where nobody could manage the server any more."""
         return self._database.write(partial(_set_role, name=name, role=role))
 
+    def set_preferences(self, name: str, preferences: Preferences) -> Deferred[None]:
+        """How a user likes to see things. Fails with ``NotFound``."""
+        return self._database.write(partial(_set_preferences, name=name, preferences=preferences))
+
     def remove_user(self, name: str) -> Deferred[None]:
         """Remove a user and all their sessions. Fails with ``NotFound`` or ``LastAdmin``."""
         return self._database.write(partial(_remove_user, name=name))
@@ -202,12 +211,13 @@ class Accounts:
 
 
 def _user(row: Row) -> UserRow:
-    name, role, password_hash, created, time_zone = row
-    return UserRow(name, Role(role), password_hash, seconds(created), time_zone)
+    name, role, password_hash, created, zone, hours, units, theme, language = row
+    preferences = Preferences(zone, Hours(hours), UnitSystem(units), Theme(theme), language)
+    return UserRow(name, Role(role), password_hash, seconds(created), preferences)
 
 
 def _session(row: Row) -> SessionRow:
-    return SessionRow(_user(row[:5]), *map(seconds, row[5:]))
+    return SessionRow(_user(row[:-3]), *map(seconds, row[-3:]))
 
 
 def _token(row: Row) -> TokenRow:
@@ -227,9 +237,8 @@ def _find_user(connection: sqlite3.Connection, name: str) -> UserRow | None:
 def _add_user(connection: sqlite3.Connection, user: UserRow) -> None:
     if _find_user(connection, user.name) is not None:
         raise NameTaken(f"There is already a user named {user.name}.")
-    change(
-        connection, ADD_USER, user.name, user.role.value, user.password_hash, milliseconds(user.created), user.time_zone
-    )
+    account = user.name, user.role.value, user.password_hash, milliseconds(user.created)
+    change(connection, ADD_USER, *account, *_columns(user.preferences))
 
 
 def _count_users(connection: sqlite3.Connection) -> int:
@@ -245,6 +254,17 @@ def _update_user(connection: sqlite3.Connection, statement: str, value: str, nam
 def _set_password(connection: sqlite3.Connection, name: str, password_hash: str) -> None:
     _update_user(connection, SET_PASSWORD, password_hash, name)
     change(connection, END_SESSIONS, name)
+
+
+def _set_preferences(connection: sqlite3.Connection, name: str, preferences: Preferences) -> None:
+    if change(connection, SET_PREFERENCES, *_columns(preferences), name) == 0:
+        raise NotFound(f"There is no user named {name}.")
+
+
+def _columns(preferences: Preferences) -> tuple[str, ...]:
+    """``preferences`` in the order of the columns."""
+    chosen = preferences.hours.value, preferences.units.value, preferences.theme.value
+    return preferences.time_zone, *chosen, preferences.language
 
 
 def _set_role(connection: sqlite3.Connection, name: str, role: Role) -> None:

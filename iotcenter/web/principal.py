@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from twisted.web.server import Request
 
-from iotcenter.model import Role, User
+from iotcenter.model import Preferences, Role, User
+from iotcenter.web.clocks import asked_languages
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.headers import header
@@ -36,7 +37,8 @@ class Via(Enum):
 class Principal:
     """Somebody who may do what their role may. ``csrf`` is what the forms of their session carry.
 
-    ``key`` tells this session or token from others, without being its secret.
+    ``key`` tells this session or token from others, without being its secret. ``languages`` are those that the browser
+    asks for, best first.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Principal:
     csrf: str = field(default="", repr=False)
     user: User | None = None
     key: str = field(default="", repr=False)
+    languages: tuple[str, ...] = ()
 
     @property
     def actor(self) -> str:
@@ -52,14 +55,19 @@ class Principal:
         return actor_of_token(self.name) if self.via is Via.TOKEN else self.name
 
     @property
+    def preferences(self) -> Preferences:
+        """How they like to see things; programs like nothing in particular."""
+        return self.user.preferences if self.user is not None else Preferences()
+
+    @property
     def time_zone(self) -> str:
         """The zone in which times without one are meant, and shown."""
-        return self.user.time_zone if self.user is not None else "UTC"
+        return self.preferences.time_zone
 
     @property
     def language(self) -> str:
         """The language that they chose to read; empty where they leave it to the browser."""
-        return ""
+        return self.preferences.language
 
 
 def actor_of_token(name: str) -> str:
@@ -88,7 +96,8 @@ async def find_principal(request: Request, parts: Parts, door: Door) -> Principa
     session = await parts.sessions.find(secret)
     if session is None:
         return None
-    return Principal(session.user.name, session.user.role, Via.SESSION, session.csrf, session.user, _key(secret))
+    user, languages = session.user, asked_languages(request)
+    return Principal(user.name, user.role, Via.SESSION, session.csrf, user, _key(secret), languages)
 
 
 async def _by_token(authorization: str, parts: Parts) -> Principal:

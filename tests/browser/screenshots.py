@@ -110,6 +110,7 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("ssh", "/devices/kitchen-pi/ssh", True, _nothing),
     ("ssh-open", "/devices/kitchen-pi/ssh", True, _submit),
     ("ssh-none", "/devices/attic/ssh", True, _nothing),
+    ("profile", "/profile", True, _nothing),
     ("ssh-keys", "/ssh-keys", True, _nothing),
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
     ("events", "/events", True, _nothing),

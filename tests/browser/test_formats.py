@@ -11,16 +11,23 @@ from tests.browser.base import BrowserCase
 from tests.web.pages.test_formats import CASES
 
 SHOW = """
-async ({quantities, spans, agos, times, now}) => {
+async ({quantities, conversions, spans, agos, times, twelve, now}) => {
   const format = await import(document.querySelector("script[src*=busy]").src.replace("busy", "format"));
   return {
     quantities: quantities.map(([value, unit, decimals]) => {
       const shown = format.quantity(value, unit, decimals);
       return [value, unit, decimals, shown.text, shown.unit];
     }),
+    conversions: conversions.map(([value, unit, decimals, system]) => {
+      const shown = format.quantity(value, unit, decimals, system);
+      return [value, unit, decimals, system, shown.text, shown.unit];
+    }),
     spans: spans.map(([seconds]) => [seconds, format.span(seconds)]),
     agos: agos.map(([passed]) => [passed, format.ago(1e9 - passed, 1e9)]),
-    times: times.map(([time, zone]) => [time, zone, format.exact(time, zone), format.short(time, now, zone)]),
+    times: times.map(([time, zone]) => (
+      [time, zone, format.exact(time, zone, false), format.short(time, now, zone, false)])),
+    twelve: twelve.map(([time, zone]) => (
+      [time, zone, format.exact(time, zone, true), format.short(time, now, zone, true)])),
     now,
   };
 }

@@ -29,6 +29,8 @@ PAGES = (
     "/charts?s=attic.humidity&from=yesterday",
     "/devices/kitchen-pi/ssh",
     "/devices/attic/ssh",
+    "/profile",
+    "/profile?saved=yes",
     "/ssh-keys",
     "/events",
     "/events?from=yesterday",

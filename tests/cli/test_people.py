@@ -8,7 +8,7 @@ from io import StringIO
 
 from tests.cli.support import CommandLineCase, Keyboard
 
-ADA = {"name": "ada", "role": "admin", "created": 1790000000.0, "time_zone": "UTC"}
+ADA = {"name": "ada", "role": "admin", "created": 1790000000.0}
 
 
 class UserTests(CommandLineCase):

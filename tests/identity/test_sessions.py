@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.identity.digest import digest_of
 from iotcenter.identity.sessions import COARSE, IDLE, LONGEST, Session, Sessions, csrf_of
-from iotcenter.model import Role, User
+from iotcenter.model import Preferences, Role, User
 from iotcenter.storage.errors import NotFound
 from tests.identity.support import NOW, StoreCase, failure_of
 
@@ -36,7 +36,7 @@ class SessionsTests(StoreCase):
         self.assertNotEqual(first, second)
         session = await self.sessions.find(first)
         assert session is not None
-        self.assertEqual(session.user, User("anna", Role.ADMIN, NOW, "Europe/Berlin"))
+        self.assertEqual(session.user, User("anna", Role.ADMIN, NOW, Preferences("Europe/Berlin")))
 
     async def test_not_on_disk(self) -> None:
         """Whoever reads the disk cannot come in by what is there."""

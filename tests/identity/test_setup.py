@@ -30,7 +30,7 @@ class SetupLinkTests(StoreCase):
         secret = await self.link.issue()
         self.assertTrue(await self.link.check(secret))
         anna = await self.link.redeem(secret, "Anna", GOOD, "Europe/Berlin")
-        self.assertEqual((anna.name, anna.role, anna.time_zone), ("anna", Role.ADMIN, "Europe/Berlin"))
+        self.assertEqual((anna.name, anna.role, anna.preferences.time_zone), ("anna", Role.ADMIN, "Europe/Berlin"))
         self.assertEqual(await self.users.authenticate("anna", GOOD), anna)
 
     async def test_once(self) -> None:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.users import TRIES_OF_ACCOUNT, TRIES_OF_ADDRESS, Users
-from iotcenter.model import Role, User
+from iotcenter.model import Preferences, Role, User
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound
 from tests.identity.support import NOW, StoreCase, clock_at, failure_of
 
@@ -34,7 +34,7 @@ class UsersTests(StoreCase):
         """Somebody who was added is listed, and signs in with their password and with no other."""
         self.assertEqual(await self.users.count(), 0)
         anna = await self.users.add("anna", Role.OPERATOR, GOOD, "Europe/Berlin")
-        self.assertEqual(anna, User("anna", Role.OPERATOR, NOW, "Europe/Berlin"))
+        self.assertEqual(anna, User("anna", Role.OPERATOR, NOW, Preferences("Europe/Berlin")))
         self.assertEqual(await self.users.list(), (anna,))
         self.assertEqual(await self.users.authenticate("anna", GOOD), anna)
         self.assertIsNone(await self.users.authenticate("anna", WRONG))

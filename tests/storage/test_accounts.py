@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import Role
+from iotcenter.model import Hours, Preferences, Role, Theme, UnitSystem
 from iotcenter.storage import accounts
 from iotcenter.storage.accounts import SETUP, Accounts, SecretRow, SessionRow, TokenRow, UserRow
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable
 from tests.storage.support import NOW, DatabaseCase
 
-ADA = UserRow("ada", Role.ADMIN, "$argon2id$ada", NOW, "Europe/London")
+ADA = UserRow("ada", Role.ADMIN, "$argon2id$ada", NOW, Preferences("Europe/London"))
 BOB = UserRow("bob", Role.VIEWER, "$argon2id$bob", NOW + 1)
 DIGEST = b"d" * 32
 
@@ -48,6 +48,15 @@ class UserTests(AccountsCase):
         self.assertIsNone(await self.accounts.session(DIGEST))
         await self.accounts.set_role("bob", Role.OPERATOR)
         self.assertEqual(await self.accounts.user("bob"), UserRow("bob", Role.OPERATOR, "$new", NOW + 1))
+
+    async def test_preferences(self) -> None:
+        """How a user likes to see things is kept; nobody else's changes."""
+        await self.accounts.add_user(ADA)
+        await self.accounts.add_user(BOB)
+        liked = Preferences("Asia/Tokyo", Hours.TWELVE, UnitSystem.IMPERIAL, Theme.DARK, "de")
+        await self.accounts.set_preferences("bob", liked)
+        self.assertEqual(await self.accounts.users(), (ADA, msgspec.structs.replace(BOB, preferences=liked)))
+        await self.assertFailure(self.accounts.set_preferences("eve", liked), NotFound)
 
     async def test_last_admin(self) -> None:
         """The last administrator can be neither removed nor demoted; one of two can."""

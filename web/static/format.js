@@ -1,12 +1,15 @@
 /**
  * Values and times as people write them: the same as units.py and times.py on the server, digit by digit.
- * tests/web/pages/formats.json holds both to one result.
+ * tests/web/pages/formats.json holds both to one result. Without more arguments it is as the user of the page likes it.
  */
 
+import { conversion } from "./conversions.js";
+import { twelve, units, zone as own } from "./page.js";
+
 const UNITS = {
-  "Cel": "°C", "%RH": "%", "%EL": "%", "/100": "%", "/1000": "‰", "Ohm": "Ω", "deg": "°", "lat": "°", "lon": "°",
+  "Cel": "°C", "degF": "°F", "%RH": "%", "%EL": "%", "/100": "%", "/1000": "‰", "Ohm": "Ω", "deg": "°", "lat": "°", "lon": "°",
   "l": "L", "l/s": "L/s", "m2": "m²", "m3": "m³", "m3/s": "m³/s", "m/s2": "m/s²", "W/m2": "W/m²", "cd/m2": "cd/m²",
-  "kg/m3": "kg/m³", "ug/m3": "µg/m³", "1/s": "per s", "1/min": "per min", "beat/min": "bpm", "beats": "beats",
+  "ft2": "ft²", "ft3": "ft³", "ft3/s": "ft³/s", "kg/m3": "kg/m³", "ug/m3": "µg/m³", "1/s": "per s", "1/min": "per min", "beat/min": "bpm", "beats": "beats",
   "count": "", "/": "",
 };
 const BYTES = { "B": "", "B/s": "/s" };
@@ -20,10 +23,15 @@ const THIN_SPACE = "\u202f";
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** A value as {text, unit}. Without decimals a number has three significant digits, and a count none behind the point. */
-export function quantity(value, unit = "", decimals = null) {
+export function quantity(value, unit = "", decimals = null, system = units) {
   if (value === null || value === undefined) return { text: "–", unit: "" };
   if (typeof value === "boolean") return { text: value ? "on" : "off", unit: "" };
   if (typeof value === "string") return { text: value, unit: "" };
+  const other = conversion(unit, system);
+  return written(other.value(value), other.unit, other.decimals(decimals));
+}
+
+function written(value, unit, decimals) {
   if (unit in BYTES) return bytes(value, BYTES[unit]);
   if (unit === "s" && !decimals && Math.abs(value) >= LONG && Math.abs(value) < LARGE) {
     return { text: (value < 0 ? MINUS : "") + span(Math.abs(value)), unit: "" };
@@ -71,28 +79,37 @@ export function ago(time, now) {
 }
 
 /** To the second, in the user's zone: 22 Nov 2026, 14:03:22. */
-export function exact(time, zone) {
+export function exact(time, zone = own, twelveHours = twelve) {
   const at = parts(time, zone);
-  return `${at.day} ${MONTHS[at.month - 1]} ${at.year}, ${at.clock}`;
+  return `${at.day} ${MONTHS[at.month - 1]} ${at.year}, ${clock(at, twelveHours)}`;
 }
 
 /** The time of day, and the day where it is another than today. */
-export function short(time, now, zone) {
+export function short(time, now, zone = own, twelveHours = twelve) {
   const at = parts(time, zone);
   const today = parts(now, zone);
-  if (at.day === today.day && at.month === today.month && at.year === today.year) return at.clock;
-  return `${at.day} ${MONTHS[at.month - 1]}${at.year === today.year ? "" : ` ${at.year}`}, ${at.clock}`;
+  if (at.day === today.day && at.month === today.month && at.year === today.year) return clock(at, twelveHours);
+  return `${at.day} ${MONTHS[at.month - 1]}${at.year === today.year ? "" : ` ${at.year}`}, ${clock(at, twelveHours)}`;
 }
 
 /** What stands at a line of a chart's time axis whose lines are `step` seconds apart: 14:30, at midnight 22 Nov. */
-export function axisTime(time, step, zone) {
+export function axisTime(time, step, zone = own, twelveHours = twelve) {
   const at = parts(time, zone);
   const day = `${at.day} ${MONTHS[at.month - 1]}`;
   if (step >= 28 * 86400) return `${MONTHS[at.month - 1]} ${at.year}`;
   if (step >= 86400) return day;
-  if (at.clock === "00:00:00") return day;
-  return step < 60 ? at.clock : at.clock.slice(0, 5);
+  if (at.hour + at.minute + at.second === 0) return day;
+  return clock(at, twelveHours, step < 60);
 }
+
+/** The time of day: 14:03:22, or 2:03:22 pm. */
+function clock({ hour, minute, second }, twelveHours, seconds = true) {
+  const rest = [minute, ...(seconds ? [second] : [])].map((count) => `:${two(count)}`).join("");
+  if (!twelveHours) return two(hour) + rest;
+  return `${(hour + 11) % 12 + 1}${rest}${THIN_SPACE}${hour < 12 ? "am" : "pm"}`;
+}
+
+const two = (count) => String(count).padStart(2, "0");
 
 const calendars = new Map();
 
@@ -103,11 +120,7 @@ function parts(time, zone) {
       hour: "2-digit", minute: "2-digit", second: "2-digit",
     }));
   }
-  const found = Object.fromEntries(calendars.get(zone).formatToParts(time * 1000).map((part) => [part.type, part.value]));
-  return {
-    day: Number(found.day), month: Number(found.month), year: Number(found.year),
-    clock: `${found.hour}:${found.minute}:${found.second}`,
-  };
+  return Object.fromEntries(calendars.get(zone).formatToParts(time * 1000).map(({ type, value }) => [type, Number(value)]));
 }
 
 function places(value) {

@@ -9,7 +9,7 @@ from twisted.web.server import Request
 
 from iotcenter.model import Role
 from iotcenter.storage.history import BucketColumns, BucketPage, Question, RawColumns
-from iotcenter.web.api.schema import ReadingsQuery
+from iotcenter.web.api.schema import CsvQuery, ReadingsQuery
 from iotcenter.web.api.tables import Table
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import API, api, stream
@@ -42,14 +42,14 @@ class ReadingHandlers:
         return await self._history.query(query.device, query.series, start, end, step, zone)
 
     @stream(f"{API}/readings.csv", role=Role.VIEWER, media="text/csv; charset=utf-8", failures=(404,))
-    async def csv(self, request: Request, principal: Principal, query: ReadingsQuery) -> None:
+    async def csv(self, request: Request, principal: Principal, query: CsvQuery) -> None:
         """Readings as CSV, of any length; without ``step`` raw. Times are ISO 8601 with the offset of the zone; the
-        titles have the unit."""
+        titles have the unit, which is the declared one without ``units``."""
         zone = self._zone(query, principal)
         start, end = self._span(query, zone)
         known = self._devices.named(query.device)
         unit = next((one.unit for one in known.series if one.name == query.series), "")
-        table = Table(query.series, unit, zone)
+        table = Table(query.series, unit, zone, query.units)
         step = None if query.step == "auto" else query.step or 0.0
         question = Question(known.id, query.series, start, end, step, zone)
         # Before anything is written: what is wrong with the question is an answer of its own.

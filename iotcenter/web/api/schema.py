@@ -14,7 +14,19 @@ from iotcenter.center import open_ports
 from iotcenter.center.commands import MAX_LIFETIME, MAX_TIMEOUT
 from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
-from iotcenter.model import FAR_FUTURE, DeviceName, Identifier, LogLevel, Noun, Number, Port, Role, SeriesName, Time
+from iotcenter.model import (
+    FAR_FUTURE,
+    DeviceName,
+    Identifier,
+    LogLevel,
+    Noun,
+    Number,
+    Port,
+    Role,
+    SeriesName,
+    Time,
+    UnitSystem,
+)
 from iotcenter.storage import arrivals
 from iotcenter.storage.events import MOST_EVENTS
 from iotcenter.storage.forecast import Disk
@@ -107,6 +119,12 @@ class ReadingsQuery(Taken, frozen=True):
     end: When = msgspec.field(name="to", default="now")
     step: Annotated[float, Meta(ge=0, le=366 * 86400.0)] | Literal["auto"] | None = None
     zone: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class CsvQuery(ReadingsQuery, frozen=True):
+    """Likewise; ``units`` are those to convert values to, where that can be done."""
+
+    units: UnitSystem = UnitSystem.DECLARED
 
 
 class NewReadings(Taken, frozen=True):

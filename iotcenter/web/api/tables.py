@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-from iotcenter.model import Event, Value
+from iotcenter.model import Event, UnitSystem, Value
 from iotcenter.storage.history import BucketColumns
+from iotcenter.web.conversions import conversion
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet would take for a formula: devices write what they like."""
@@ -20,10 +21,13 @@ NUMBER = re.compile(r"[+-]?(\d{1,320}(\.\d{0,320})?|\.\d{1,320})([eE][+-]?\d{1,4
 
 
 class Table:
-    """The readings of one series as lines of CSV. Times are ISO 8601 in ``zone``, with their offset."""
+    """The readings of one series as lines of CSV. Times are ISO 8601 in ``zone``, with their offset; values are in
+    ``units``."""
 
-    def __init__(self, series: str, unit: str, zone: tzinfo) -> None:
-        self._title = f"{series} ({unit})" if unit else series
+    def __init__(self, series: str, unit: str, zone: tzinfo, units: UnitSystem = UnitSystem.DECLARED) -> None:
+        self._conversion = conversion(unit, units)
+        shown = self._conversion.unit if self._conversion is not None else unit
+        self._title = f"{series} ({shown})" if shown else series
         self._zone = zone
 
     def raw_titles(self) -> bytes:
@@ -32,7 +36,7 @@ class Table:
 
     def raw(self, readings: Iterable[tuple[float, Value]]) -> bytes:
         """The lines of some raw readings."""
-        return _lines([_moment(time, self._zone), _cell(value)] for time, value in readings)
+        return _lines([_moment(time, self._zone), _cell(self._converted(value))] for time, value in readings)
 
     def bucket_titles(self) -> bytes:
         """The first line of readings in buckets."""
@@ -41,7 +45,15 @@ class Table:
     def buckets(self, columns: BucketColumns) -> bytes:
         """The lines of some readings in buckets."""
         rows = zip(columns.t, columns.count, columns.min, columns.max, columns.mean, columns.last, strict=True)
-        return _lines([_moment(time, self._zone), *map(_cell, cells)] for time, *cells in rows)
+        return _lines(
+            [_moment(time, self._zone), _cell(count), *map(_cell, map(self._converted, cells))]
+            for time, count, *cells in rows
+        )
+
+    def _converted(self, value: Value | None) -> Value | None:
+        if self._conversion is None or not isinstance(value, float | int) or isinstance(value, bool):
+            return value
+        return self._conversion.value(value)
 
 
 def event_titles() -> bytes:

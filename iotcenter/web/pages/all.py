@@ -14,6 +14,7 @@ from iotcenter.web.pages.device import DevicePages
 from iotcenter.web.pages.devices import DevicesPages
 from iotcenter.web.pages.error import ErrorPages
 from iotcenter.web.pages.events import EventPages
+from iotcenter.web.pages.profile import ProfilePages
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.setup import SetupPages
 from iotcenter.web.pages.sign_in import SignInPages
@@ -36,6 +37,7 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         ChartPages(parts, renderer),
         SshPages(parts, renderer),
         SshKeyPages(parts, renderer),
+        ProfilePages(parts, renderer),
         EventPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from iotcenter import __version__, texts
-from iotcenter.model import Command, CommandOffer, Device, Role, SeriesValue, Value
+from iotcenter.model import Command, CommandOffer, Device, Preferences, Role, SeriesValue, Value
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
-from iotcenter.web.pages.times import Moment
+from iotcenter.web.pages.times import Moment, moment_of
 from iotcenter.web.pages.units import Quantity, number, quantity, span
 from iotcenter.web.pages.views import is_stale, layout, offering, shape
 from iotcenter.web.principal import Principal
@@ -50,8 +51,10 @@ class Renderer:
         self._environment = compiled(build)
 
     def moment(self, principal: Principal | None) -> Moment:
-        """Now, in the zone of whoever looks."""
-        return Moment(self._seconds(), principal.time_zone if principal is not None else "UTC")
+        """Now, as whoever looks likes to see it."""
+        if principal is None:
+            return Moment(self._seconds())
+        return moment_of(self._seconds(), principal.preferences, principal.languages)
 
     def render(self, template: str, principal: Principal | None, **context: Any) -> str:
         """The page that ``template`` makes of ``context`` for ``principal``, who is None before they signed in."""
@@ -61,6 +64,7 @@ class Renderer:
             {**defaults, **context},
             principal=principal,
             moment=moment,
+            preferences=principal.preferences if principal is not None else Preferences(),
             trouble=self._trouble() or "",
             notices=tuple(self._notices()),
             may=lambda role: principal is not None and principal.role.covers(role),
@@ -105,16 +109,18 @@ def compiled(build: str) -> Environment:
     return environment
 
 
-def shown(series: SeriesValue) -> Quantity:
-    """The newest value of a series as people write it; a dash where there is none yet."""
-    if series.value is None:
+@pass_context
+def shown(context: Context, series: SeriesValue) -> Quantity:
+    """The newest value of a series as whoever looks writes it; a dash where there is none yet."""
+    return amount(context, series.value, series)
+
+
+@pass_context
+def amount(context: Context, value: Value | None, series: SeriesValue) -> Quantity:
+    """Any value of a series as whoever looks writes it; a dash for none."""
+    if value is None:
         return Quantity("\N{EN DASH}")
-    return quantity(series.value, series.unit, series.decimals)
-
-
-def amount(value: Value | None, series: SeriesValue) -> Quantity:
-    """Any value of a series as people write it; a dash for none."""
-    return Quantity("\N{EN DASH}") if value is None else quantity(value, series.unit, series.decimals)
+    return quantity(value, series.unit, series.decimals, context["preferences"].units)
 
 
 def label(offer: CommandOffer) -> str:

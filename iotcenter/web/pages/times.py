@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from iotcenter.web.pages.units import span
+from iotcenter.model import Hours, Preferences
+from iotcenter.web.clocks import counts_to_twelve
+from iotcenter.web.pages.units import THIN_SPACE, span
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -41,11 +43,12 @@ def zone(name: str) -> ZoneInfo:
 
 
 class Moment:
-    """Now, as seen from a time zone: turns Unix seconds into words."""
+    """Now, as seen from a time zone: turns Unix seconds into words. Clocks go up to 12 where ``twelve`` is true."""
 
-    def __init__(self, now: float, time_zone: str = "UTC") -> None:
+    def __init__(self, now: float, time_zone: str = "UTC", twelve: bool = False) -> None:
         self.now = now
         self.zone = zone(time_zone)
+        self.twelve = twelve
 
     def local(self, time: float) -> datetime:
         """``time`` in the zone; one that no calendar holds is its nearest end."""
@@ -59,15 +62,15 @@ class Moment:
     def exact(self, time: float) -> str:
         """To the second: ``22 Nov 2026, 14:03:22``."""
         at = self.local(time)
-        return f"{at.day} {MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S}"
+        return f"{at.day} {MONTHS[at.month - 1]} {at.year}, {self._clock(at)}"
 
     def short(self, time: float) -> str:
         """The time of day, and the day where it is another than today: ``14:03:22``, ``21 Nov, 14:03:22``."""
         at, today = self.local(time), self.local(self.now)
         if at.date() == today.date():
-            return f"{at:%H:%M:%S}"
+            return self._clock(at)
         year = "" if at.year == today.year else f" {at.year}"
-        return f"{at.day} {MONTHS[at.month - 1]}{year}, {at:%H:%M:%S}"
+        return f"{at.day} {MONTHS[at.month - 1]}{year}, {self._clock(at)}"
 
     def ago(self, time: float) -> str:
         """How long ago, or in how long: ``now``, ``12 s ago``, ``in 3 min``."""
@@ -75,6 +78,19 @@ class Moment:
         if abs(passed) < NOW:
             return "now"
         return f"{coarse(passed)} ago" if passed > 0 else f"in {coarse(-passed)}"
+
+    def _clock(self, at: datetime) -> str:
+        """The time of day: ``14:03:22``, or ``2:03:22 pm``."""
+        if not self.twelve:
+            return f"{at:%H:%M:%S}"
+        return f"{(at.hour - 1) % 12 + 1}:{at:%M:%S}{THIN_SPACE}{'am' if at.hour < 12 else 'pm'}"
+
+
+def moment_of(now: float, preferences: Preferences, languages: tuple[str, ...] = ()) -> Moment:
+    """Now, as somebody likes to see it, whose browser asks for ``languages``."""
+    spoken = (preferences.language, *languages) if preferences.language else languages
+    automatic = preferences.hours is Hours.AUTO and counts_to_twelve(spoken)
+    return Moment(now, preferences.time_zone, automatic or preferences.hours is Hours.TWELVE)
 
 
 def coarse(seconds: float) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from iotcenter.model import Value
+from iotcenter.model import UnitSystem, Value
+from iotcenter.web.conversions import conversion
 
 UNITS = {
     "Cel": "°C",
+    "degF": "°F",
     "%RH": "%",
     "%EL": "%",
     "/100": "%",
@@ -25,6 +27,9 @@ UNITS = {
     "m2": "m²",
     "m3": "m³",
     "m3/s": "m³/s",
+    "ft2": "ft²",
+    "ft3": "ft³",
+    "ft3/s": "ft³/s",
     "m/s2": "m/s²",
     "W/m2": "W/m²",
     "cd/m2": "cd/m²",
@@ -74,12 +79,17 @@ class Quantity:
         return f"{self.text} {self.unit}".rstrip()
 
 
-def quantity(value: Value, unit: str = "", decimals: int | None = None) -> Quantity:
+def quantity(
+    value: Value, unit: str = "", decimals: int | None = None, system: UnitSystem = UnitSystem.DECLARED
+) -> Quantity:
     """``value`` as people write it. Without ``decimals`` a number has three significant digits, a count is whole."""
     if isinstance(value, bool):
         return Quantity("on" if value else "off")
     if isinstance(value, str):
         return Quantity(value)
+    other = conversion(unit, system)
+    if other is not None:
+        value, unit, decimals = other.value(value), other.unit, other.decimals(decimals)
     if unit in BYTES:
         return _bytes(value, BYTES[unit])
     if unit == "s" and not decimals and LONG <= abs(value) < LARGE:

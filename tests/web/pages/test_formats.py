@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.model import LARGEST
-from iotcenter.web.pages.times import Moment, zone_names
+from iotcenter.model import LARGEST, Hours, Preferences, UnitSystem
+from iotcenter.web.conversions import CONVERSIONS, conversion
+from iotcenter.web.pages.times import Moment, moment_of, zone_names
 from iotcenter.web.pages.units import Quantity, number, quantity, span
 
 CASES = json.loads(Path(__file__).with_name("formats.json").read_text())
@@ -25,6 +26,25 @@ class QuantityTests(SynchronousTestCase):
         """Each value in formats.json is shown as it says there."""
         for value, unit, decimals, text, shown in CASES["quantities"]:
             self.assertEqual(quantity(value, unit, decimals), Quantity(text, shown), (value, unit, decimals))
+
+    def test_converted_values_look_as_written_down(self) -> None:
+        """So does each value in the units that somebody prefers; what cannot be converted stays as it is."""
+        for value, unit, decimals, system, text, shown in CASES["conversions"]:
+            found = quantity(value, unit, decimals, UnitSystem(system))
+            self.assertEqual(found, Quantity(text, shown), (value, unit, system))
+
+    def test_converting_twice(self) -> None:
+        """What was converted to a system is not converted in it again."""
+        for system, table in CONVERSIONS.items():
+            for one in table.values():
+                self.assertIsNone(conversion(one.unit, system))
+
+    def test_there_and_back(self) -> None:
+        """A value that is converted to the one system and back is what it was."""
+        for unit, there in CONVERSIONS[UnitSystem.IMPERIAL].items():
+            back = conversion(there.unit, UnitSystem.METRIC)
+            if back is not None and back.unit == unit:
+                self.assertAlmostEqual(back.value(there.value(17.5)), 17.5, places=6, msg=unit)
 
     def test_lengths_of_time(self) -> None:
         """A length of time has its two largest units."""
@@ -51,6 +71,20 @@ class MomentTests(SynchronousTestCase):
         for time, zone, exact, short in CASES["times"]:
             moment = Moment(CASES["now"], zone)
             self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
+
+    def test_twelve_hours(self) -> None:
+        """So do they where clocks go up to 12."""
+        for time, zone, exact, short in CASES["twelve"]:
+            moment = Moment(CASES["now"], zone, twelve=True)
+            self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
+
+    def test_what_is_usual(self) -> None:
+        """Without a choice, clocks go as is usual where the browser's first language is spoken."""
+        cases = {("en-US", "de"): True, ("de", "en-US"): False, ("en",): True, ("en-GB",): False, ("zh-Hant-TW",): True}
+        for languages, twelve in {**cases, (): False, ("x",): False}.items():
+            self.assertEqual(moment_of(0.0, Preferences(), languages).twelve, twelve, languages)
+            for hours, chosen in ((Hours.TWELVE, True), (Hours.TWENTY_FOUR, False)):
+                self.assertEqual(moment_of(0.0, Preferences(hours=hours), languages).twelve, chosen)
 
     def test_how_long_ago(self) -> None:
         """What was is so long ago, what will be is in so long, and what is about now is now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iotcenter.model import LogLevel, LogLine, Reading, Role
+from iotcenter.model import LogLevel, LogLine, Preferences, Reading, Role
 from iotcenter.wire.messages import Log
 from tests.web.support import NOBODY, PASSWORD, WebTestCase
 from tests.web.wire import Answer
@@ -191,7 +191,7 @@ class ComingInTests(WebTestCase):
         self.assertIn("HttpOnly", answer.header("set-cookie"))
         self.assertEqual((await self.ask("POST", "/setup", form={**form, "password": PASSWORD})).status, 403)
         [user] = await self.parts.users.list()
-        self.assertEqual((user.name, user.role, user.time_zone), ("ann", Role.ADMIN, "Europe/Berlin"))
+        self.assertEqual((user.name, user.role, user.preferences.time_zone), ("ann", Role.ADMIN, "Europe/Berlin"))
 
     async def test_without_users(self) -> None:
         """Before there are users, every page leads to how to make the first."""
@@ -217,3 +217,44 @@ class ComingInTests(WebTestCase):
         self.assertEqual(answer.status, 429)
         self.assertGreater(int(answer.header("retry-after")), 0)
         self.assertIn("Too many tries", text(answer))
+
+
+class ProfileTests(WebTestCase):
+    """How somebody likes to see things."""
+
+    FORM = {"time_zone": "Asia/Tokyo", "hours": "12", "units": "imperial", "theme": "dark", "language": ""}
+
+    async def test_what_is_chosen_counts(self) -> None:
+        """What was chosen holds on every page from then on, and in the CSV that pages lead to."""
+        _, attachment = await self.device()
+        await self.report(attachment, Reading("temperature", 21.5, 1795356202.0))
+        ann, bob = await self.user(Role.VIEWER, "ann"), await self.user(Role.VIEWER, "bob")
+        answer = await self.ask("POST", "/profile", ann, form=self.FORM)
+        self.assertEqual((answer.status, answer.header("location")), (303, "/profile?saved=yes"))
+        page = text(await self.ask("GET", "/devices/kitchen-pi", ann))
+        for mark in ('data-zone="Asia/Tokyo"', 'data-hours="12"', 'data-units="imperial"', 'data-theme="dark"'):
+            self.assertIn(mark, page)
+        self.assertRegex(page, r'<span class="number">70.7</span>\s*<span class="unit">°F</span>')
+        self.assertIn("22 Nov 2026, 11:03:22\N{NARROW NO-BREAK SPACE}pm", page)
+        others = text(await self.ask("GET", "/devices/kitchen-pi", bob))
+        self.assertRegex(others, r'<span class="number">21.5</span>\s*<span class="unit">°C</span>')
+        charts = "/charts?s=kitchen-pi.temperature&from=2026-11-22&to=2026-11-23"
+        self.assertIn("units=imperial", text(await self.ask("GET", charts, ann)))
+        csv = "/api/v1/readings.csv?device=kitchen-pi&series=temperature&from=0"
+        self.assertIn("70.7", text(await self.ask("GET", f"{csv}&units=imperial", ann)))
+        self.assertIn(
+            "time,count,min temperature (degF)", text(await self.ask("GET", f"{csv}&units=imperial&step=60", ann))
+        )
+        self.assertIn("2026-11-22T23:03:22.000+09:00,21.5", text(await self.ask("GET", csv, ann)))
+
+    async def test_what_no_form_offers(self) -> None:
+        """What cannot be chosen is refused, and changes nothing."""
+        ann = await self.user(Role.VIEWER, "ann")
+        for name, value in {"hours": "13", "theme": "<b>", "time_zone": "Mars/Base", "language": "../de"}.items():
+            self.assertEqual((await self.ask("POST", "/profile", ann, form={**self.FORM, name: value})).status, 422)
+        [user] = await self.parts.users.list()
+        self.assertEqual(user.preferences, Preferences())
+
+    async def test_programs_have_none(self) -> None:
+        """A program is told that it has no account."""
+        self.assertEqual((await self.ask("GET", "/profile", await self.program(Role.ADMIN))).status, 403)
