@@ -109,7 +109,6 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("charts-unfit", "/charts?s=attic.humidity&from=yesterday&device=kitchen-pi", True, _nothing),
     ("ssh", "/devices/kitchen-pi/ssh", True, _nothing),
     ("ssh-open", "/devices/kitchen-pi/ssh", True, _submit),
-    ("ssh-none", "/devices/attic/ssh", True, _nothing),
     ("profile", "/profile", True, _nothing),
     ("ssh-keys", "/ssh-keys", True, _nothing),
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),

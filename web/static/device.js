@@ -1,7 +1,10 @@
 /** The page of one device: everything on it is live. */
 
+import "./copy.js";
+import "./countdown.js";
 import "./indicator.js";
 import "./keys.js";
+import "./ports.js";
 import "./presence.js";
 import "./sparkline.js";
 import "./values.js";

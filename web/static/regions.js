@@ -92,7 +92,9 @@ function isSame(region, fresh) {
 /** What a region says and leads to, without the times that tick in it. */
 function signature(region) {
   const copy = region.cloneNode(true);
-  copy.querySelectorAll("[data-ago]").forEach((time) => time.replaceChildren(time.dataset.ago));
+  copy.querySelectorAll("[data-ago], [data-countdown]").forEach((time) => {
+    time.replaceChildren(time.dataset.ago ?? time.dataset.countdown);
+  });
   const links = [...copy.querySelectorAll("[href]")].map((link) => link.getAttribute("href"));
   return `${copy.textContent.replace(/\s+/g, " ")}${links}`;
 }

@@ -3,4 +3,5 @@
 import "./copy.js";
 import "./countdown.js";
 import "./indicator.js";
+import "./ports.js";
 import "./presence.js";

@@ -11,11 +11,14 @@ from twisted.web.server import Request
 from iotcenter.center.subscribers import StoredLine
 from iotcenter.model import AppState, LogLevel, Role, is_device_name
 from iotcenter.storage.errors import NameTaken
+from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.add_device import render_udp_key
 from iotcenter.web.pages.command_forms import command_forms
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.pages.ssh_view import SshViews
+from iotcenter.web.pages.visit import Visit
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.udp_key import UdpKeyForms
@@ -55,15 +58,16 @@ class DevicePages:
     def __init__(self, parts: Parts, renderer: Renderer) -> None:
         self._parts = parts
         self._renderer = renderer
+        self._ssh = SshViews(parts)
 
     @page("/devices/<name>")
-    async def show(self, request: Request, principal: Principal, name: str, query: DeviceQuery) -> str:
+    async def show(self, request: Request, principal: Principal, name: str, query: DeviceQuery, door: Door) -> str:
         """All about the device."""
-        return await self._render(principal, name, query)
+        return await self._render(Visit(request, principal, door), name, query)
 
     @page("/devices/<name>/rename", role=Role.ADMIN, methods=("POST",))
     async def rename(
-        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str], door: Door
     ) -> str | Redirect:
         """Call it something else."""
         find_device(self._parts, name)
@@ -71,33 +75,39 @@ class DevicePages:
         if new == name:
             return Redirect(f"/devices/{name}")
         if not is_device_name(new):
-            return await self._refuse(request, principal, name, {"name": "Use small letters, digits and hyphens."}, new)
+            return await self._refuse(
+                Visit(request, principal, door), name, {"name": "Use small letters, digits and hyphens."}, new
+            )
         try:
             await self._parts.center.devices.rename(name, new, principal.actor)
         except NameTaken:
-            return await self._refuse(request, principal, name, {"name": f"Another device is called {new}."}, new)
+            return await self._refuse(
+                Visit(request, principal, door), name, {"name": f"Another device is called {new}."}, new
+            )
         return Redirect(f"/devices/{new}")
 
     @page("/devices/<name>/revoke", role=Role.ADMIN, methods=("POST",))
     async def revoke(
-        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str], door: Door
     ) -> str | Redirect:
         """Keep it out from now on."""
         find_device(self._parts, name)
         if form.get("sure") != "yes":
-            return await self._refuse(request, principal, name, {"sure": f"Tick the box to revoke {name}."})
+            return await self._refuse(
+                Visit(request, principal, door), name, {"sure": f"Tick the box to revoke {name}."}
+            )
         await self._parts.center.devices.revoke(name, principal.actor)
         return Redirect(f"/devices/{name}")
 
     @page("/devices/<name>/udp-key", role=Role.ADMIN, methods=("POST",))
     async def new_udp_key(
-        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str], door: Door
     ) -> str | Redirect:
         """Give it a new key for UDP, and show that this once."""
         device = find_device(self._parts, name)
         if form.get("sure_key") != "yes":
             problem = {"sure_key": f"Tick the box to give {name} a new key."}
-            return await self._refuse(request, principal, name, problem)
+            return await self._refuse(Visit(request, principal, door), name, problem)
         key = await self._parts.accounts.renew_udp(device.id, principal.actor)
         return render_udp_key(self._renderer, self._parts, principal, name, UdpKeyForms(device.id, key.hex()))
 
@@ -115,24 +125,24 @@ class DevicePages:
 
     @page("/devices/<name>/remove", role=Role.ADMIN, methods=("POST",))
     async def remove(
-        self, request: Request, principal: Principal, name: str, form: Mapping[str, str]
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str], door: Door
     ) -> str | Redirect:
         """Forget it, where its name was typed to show that it is meant."""
         find_device(self._parts, name)
         if form.get("confirm", "").strip() != name:
-            return await self._refuse(request, principal, name, {"confirm": f"Type {name} here. Nothing was removed."})
+            return await self._refuse(
+                Visit(request, principal, door), name, {"confirm": f"Type {name} here. Nothing was removed."}
+            )
         await self._parts.center.devices.remove(name, principal.actor)
         return Redirect("/devices")
 
-    async def _refuse(
-        self, request: Request, principal: Principal, name: str, problems: dict[str, str], renamed: str | None = None
-    ) -> str:
-        request.setResponseCode(422)
-        return await self._render(principal, name, DeviceQuery(), problems, renamed)
+    async def _refuse(self, visit: Visit, name: str, problems: dict[str, str], renamed: str | None = None) -> str:
+        visit.request.setResponseCode(422)
+        return await self._render(visit, name, DeviceQuery(), problems, renamed)
 
     async def _render(
         self,
-        principal: Principal,
+        visit: Visit,
         name: str,
         query: DeviceQuery,
         problems: dict[str, str] | None = None,
@@ -142,10 +152,10 @@ class DevicePages:
         lines, older = await self._lines(name, query)
         return self._renderer.render(
             "device.html",
-            principal,
+            visit.principal,
             place="devices",
             device=device,
-            forms=command_forms(device, self._renderer.moment(principal)),
+            forms=command_forms(device, self._renderer.moment(visit.principal)),
             commands=await self._parts.center.commands.recent(name, COMMANDS),
             few=FEW,
             query=query,
@@ -155,6 +165,7 @@ class DevicePages:
             app_words=APP_WORDS,
             problems=problems or {},
             renamed=name if renamed is None else renamed,
+            ssh=await self._ssh.view(visit, device),
             udp=self._parts.accounts.udp.find(bytes.fromhex(device.id)),
         )
 
