@@ -78,6 +78,10 @@ class Center(Protocol):
         the link. Raises ``Refused`` for a device that it does not know.
         """
 
+    def reports(self, arrived: Sequence[Any]) -> None:
+        """Devices sent reports, which came together: for each an attachment, and what its ``reports`` takes. For
+        transports that have those of many devices at once: it costs less."""
+
     def meet(self, device: DeviceId, id: bytes, far: Any) -> Callable[[], Any]:
         """``device`` dialled back, by the connection ``far``, for the tunnel that it was asked for with ``id``.
 

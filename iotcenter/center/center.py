@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from iotcenter.center.commands import Commands
 from iotcenter.center.devices import Devices
@@ -12,7 +12,7 @@ from iotcenter.center.known import KnownDevice
 from iotcenter.center.links import DeviceLink, Links
 from iotcenter.center.logs import Logs
 from iotcenter.center.open_ports import OpenPorts
-from iotcenter.center.readings import Readings
+from iotcenter.center.readings import Arrived, Readings
 from iotcenter.center.subscribers import Subscribers
 from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
@@ -80,6 +80,10 @@ class Center:
     def attach(self, device: DeviceId, link: Link, hello: Hello | None) -> DeviceLink:
         """Make ``link`` the way to ``device``; see ``iotcenter.interfaces.Center``."""
         return self.links.attach(device, link, hello)
+
+    def reports(self, arrived: Sequence[Arrived]) -> None:
+        """Devices sent reports; see ``iotcenter.interfaces.Center``."""
+        self.readings.reports(arrived)
 
     def meet(self, device: DeviceId, id: bytes, far: Side) -> Callable[[], Half]:
         """``device`` dialled back for a tunnel; see ``iotcenter.interfaces.Center``."""

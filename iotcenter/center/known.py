@@ -91,15 +91,16 @@ class KnownDevice:
 
     def newest(self, reading: Reading) -> bool:
         """Remember ``reading`` where it is not older than what is known; whether it was."""
-        known = self.latest.get(reading.name)
-        if known is not None and known[1] > reading.time:
+        name, value, time = reading.name, reading.value, reading.time
+        known = self.latest.get(name)
+        if known is not None and known[1] > time:
             return False
-        self.latest[reading.name] = (reading.value, reading.time)
-        if isinstance(reading.value, float):
-            trend = self._trends.get(reading.name)
+        self.latest[name] = (value, time)
+        if isinstance(value, float):
+            trend = self._trends.get(name)
             if trend is None:
-                trend = self._trends[reading.name] = TrendOf()
-            trend.add(reading.value, reading.time)
+                trend = self._trends[name] = TrendOf()
+            trend.add(value, time)
         return True
 
     def trend(self, name: str, now: float) -> Trend | None:

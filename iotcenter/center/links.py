@@ -13,6 +13,7 @@ from iotcenter.center.devices import Devices
 from iotcenter.center.keeper import Keeper
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.presence import in_words
+from iotcenter.center.readings import Arrived
 from iotcenter.center.subscribers import PresenceEvent, Subscribers
 from iotcenter.interfaces import Clock, Link, Refused
 from iotcenter.logs import LogLimit, activity
@@ -27,7 +28,7 @@ _activity = activity()
 
 Handler = Callable[["DeviceLink", Any], None]
 
-TakeReports = Callable[["DeviceLink", Sequence[Report | DamagedReport], Sequence[bytes]], None]
+TakeReports = Callable[[Sequence[Arrived]], None]
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at who is late."""
@@ -64,8 +65,7 @@ class DeviceLink:
 
     def reports(self, reports: Sequence[Report | DamagedReport], bodies: Sequence[bytes]) -> None:
         """Hand on reports that came together."""
-        self.known.last_seen = self._links.clock.seconds()
-        self._links.take_reports(self, reports, bodies)
+        self._links.take_reports([(self, reports, bodies)])
 
     def detached(self, reason: str) -> None:
         """The link is gone."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from iotcenter.center.devices import Devices
 from iotcenter.center.subscribers import LiveReading, Subscribers
-from iotcenter.model import DeviceId
+from iotcenter.model import DeviceId, Reading
 from iotcenter.storage.admission import Admitted, admit, without_refused
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.readings import Merged
@@ -21,12 +21,22 @@ from iotcenter.wire.codec import DamagedReport, encode_report
 from iotcenter.wire.messages import Ack, Busy, Report
 
 if TYPE_CHECKING:
+    from iotcenter.center.known import KnownDevice
     from iotcenter.center.links import DeviceLink
     from iotcenter.interfaces import Clock
 
 RETRY = 5.0
 """Seconds after which a device sends again what could not be stored: soon after there is room, and no storm till
 then."""
+
+
+AnyReport = Report | DamagedReport
+
+Arrived = tuple["DeviceLink", Sequence[AnyReport], Sequence[bytes]]
+"""Reports that came together by one link, and the MessagePack of each."""
+
+Waiting = tuple["DeviceLink", Sequence[AnyReport], Admitted]
+"""The same on their way to the disk: as they were placed in time, and what to answer once they are there."""
 
 
 class Readings:
@@ -45,43 +55,42 @@ class Readings:
         store.readings.committed = self._acknowledge
         store.readings.merged = self._count
 
-    def report(self, attachment: DeviceLink, report: Report | DamagedReport) -> None:
+    def report(self, attachment: DeviceLink, report: AnyReport) -> None:
         """A device sent readings."""
-        self.reports(attachment, (report,), (encode_report(report),))
+        self.reports([(attachment, (report,), (encode_report(report),))])
 
-    def reports(
-        self, attachment: DeviceLink, reports: Sequence[Report | DamagedReport], bodies: Sequence[bytes]
-    ) -> None:
-        """A device sent readings, in several reports that came together."""
+    def reports(self, arrived: Sequence[Arrived]) -> None:
+        """Devices sent readings, in reports that came together. They go to the disk together, and cost less so."""
         now = self._clock.seconds()
-        known = attachment.known
-        known.last_report = now
-        placed = [known.timeline.place(report, now) for report in reports]
-        admitted = admit(placed, now, known.earliest, self._devices.usually_from)
-        kept = [without_refused(report, ack) for report, ack in zip(placed, admitted.acks, strict=True)]
-        if kept != [*reports]:
-            bodies = [encode_report(report) for report in kept]
-        self._store.readings.append(known.id, now, bodies, partial(self._stored, attachment, placed, admitted))
+        usual = self._devices.usually_from
+        waiting: list[Waiting] = []
+        records: list[tuple[DeviceId, Sequence[bytes]]] = []
+        for attachment, reports, bodies in arrived:
+            known = attachment.known
+            known.last_seen = known.last_report = now
+            placed = [known.timeline.place(report, now) for report in reports]
+            admitted = admit(placed, now, known.earliest, usual)
+            records.append((known.id, _as_kept(reports, bodies, placed, admitted)))
+            waiting.append((attachment, placed, admitted))
+        self._store.readings.append_together(records, now, partial(self._stored, waiting))
 
-    def _stored(
-        self,
-        attachment: DeviceLink,
-        placed: Sequence[Report | DamagedReport],
-        admitted: Admitted,
-        error: StorageError | None,
-    ) -> None:
-        if error is not None:
-            self._turn_away(attachment, placed, str(error))
-            return
-        known = attachment.known
-        self._acks.setdefault(attachment, []).extend(admitted.acks)
-        for reading in admitted.newest.values():
-            if known.newest(reading) and self._subscribers.listen:
-                trend = known.trend(reading.name, reading.time)
-                live = LiveReading(known.name, reading.name, reading.value, reading.time, trend)
-                self._subscribers.changed(live)
+    def _stored(self, waiting: Sequence[Waiting], error: StorageError | None) -> None:
+        listen = self._subscribers.listen
+        for attachment, placed, admitted in waiting:
+            if error is not None:
+                self._turn_away(attachment, placed, str(error))
+                continue
+            self._acks.setdefault(attachment, []).extend(admitted.acks)
+            known = attachment.known
+            for reading in admitted.newest.values():
+                if known.newest(reading) and listen:
+                    self._publish(known, reading)
 
-    def _turn_away(self, attachment: DeviceLink, placed: Sequence[Report | DamagedReport], reason: str) -> None:
+    def _publish(self, known: KnownDevice, reading: Reading) -> None:
+        trend = known.trend(reading.name, reading.time)
+        self._subscribers.changed(LiveReading(known.name, reading.name, reading.value, reading.time, trend))
+
+    def _turn_away(self, attachment: DeviceLink, placed: Sequence[AnyReport], reason: str) -> None:
         for report in placed:
             attachment.known.timeline.forget(report)
             if attachment.current:
@@ -100,9 +109,19 @@ class Readings:
                 known.count(found.received, found.duplicates, found.late, found.refused)
 
 
+def _as_kept(
+    reports: Sequence[AnyReport], bodies: Sequence[bytes], placed: Sequence[AnyReport], admitted: Admitted
+) -> Sequence[bytes]:
+    """The bodies that go to the disk: as they came, but for reports that were placed in time, or refused in part."""
+    kept = [without_refused(report, ack) for report, ack in zip(placed, admitted.acks, strict=True)]
+    return [
+        body if now is before else encode_report(now) for before, now, body in zip(reports, kept, bodies, strict=True)
+    ]
+
+
 def merged(acks: list[Ack]) -> list[Ack]:
     """The same acknowledgements in fewer messages: those that follow on one another become one."""
-    if not any(_touch(first, second) for first, second in pairwise(acks)):
+    if len(acks) == 1 or not any(_touch(first, second) for first, second in pairwise(acks)):
         return acks
     result = [acks[0]]
     for ack in acks[1:]:

@@ -73,6 +73,10 @@ class Timeline:
                 boot.note(report.sequence + len(report.readings) - 1, report.readings[-1].time)
                 boot.was_right(clock)
                 return report
+        if not clock and isinstance(report, Report):
+            placed = boot.follow(report, received)
+            if placed is not None:
+                return placed
         numbered = _numbered(report)
         return _with_times(report, boot.place(numbered, clock, received)) if numbered else report
 
@@ -121,6 +125,24 @@ class _Boot:
                 above = Placed(gone.last + 1, stretch.last, gone.end, stretch.end)
                 self._stretches += [part for part in (below, above) if part.first <= part.last]
         self._stretches.sort()
+
+    def follow(self, report: Report, received: float) -> Report | None:
+        """What ``place`` makes of ages that follow on the newest reading, as nearly always where there is no clock;
+        None where ``report`` is something else. Chips send nothing else, and ``place`` costs them four times as much.
+        """
+        newest = self._stretches[-1] if self._stretches else None
+        if newest is None or self.steady or report.sequence != newest.last + 1:
+            return None
+        placed, end = [], newest.end
+        for one in report.readings:
+            time = received + one.time
+            if one.time > 0 or time < EARLIEST:
+                return None
+            end = time if time >= end else min(end, received)
+            placed.append(Reading(one.name, one.value, end))
+        self._shift = 0.0
+        self._stretches[-1] = Placed(newest.first, newest.last + len(placed), newest.begin, end)
+        return Report(report.boot, report.sequence, tuple(placed), report.time)
 
     def place(self, numbered: Sequence[Numbered], clock: float, received: float) -> list[float]:
         """The times of readings that are not to be taken as they are."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from iotcenter.model import Reading, is_series_name
+from iotcenter.model import LARGEST, Reading, is_series_name
 from iotcenter.storage.entries import damaged, numbered, size
 from iotcenter.storage.fitting import Unfit, fit
+from iotcenter.storage.times import EARLIEST, MOST_AHEAD
 from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.messages import Ack, Refusal, Report
 
@@ -38,7 +39,11 @@ def admit(
     ``earliest`` has the device's series, and from when on each is kept; new ones are added, and kept as is ``usual``.
     """
     newest: dict[str, Reading] = {}
-    return Admitted([_admit(report, received, earliest, usual, newest) for report in reports], newest)
+    acks = [
+        _admit_plain(report, received, earliest, newest) or _admit(report, received, earliest, usual, newest)
+        for report in reports
+    ]
+    return Admitted(acks, newest)
 
 
 def without_refused(report: Report | DamagedReport, ack: Ack) -> Report | DamagedReport:
@@ -49,6 +54,27 @@ def without_refused(report: Report | DamagedReport, ack: Ack) -> Report | Damage
     good = tuple((number - report.sequence, one) for number, one in numbered(report) if number not in reasons)
     bad = tuple(BadReading(number - report.sequence, reason) for number, reason in reasons.items())
     return DamagedReport(report.boot, report.sequence, size(report), report.time, good, bad)
+
+
+def _admit_plain(
+    report: Report | DamagedReport, received: float, earliest: dict[str, float], newest: dict[str, Reading]
+) -> Ack | None:
+    """What ``_admit`` says of a report of which nothing is refused and nothing is new to us, as nearly always; None for
+    all others, which it is to look at itself."""
+    if not isinstance(report, Report):
+        return None
+    latest = received + MOST_AHEAD
+    for reading in report.readings:
+        name, value, time = reading.name, reading.value, reading.time
+        begins = earliest.get(name)
+        if begins is None or not (begins <= time <= latest and time >= EARLIEST):
+            return None
+        if type(value) is not float or not -LARGEST <= value <= LARGEST:
+            return None
+        known = newest.get(name)
+        if known is None or known.time <= time:
+            newest[name] = reading
+    return Ack(report.boot, report.sequence, len(report.readings))
 
 
 def _admit(

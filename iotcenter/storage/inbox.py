@@ -6,7 +6,7 @@ way, the next one gathers: the more comes in, the less each costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,9 +31,10 @@ Done = Callable[[StorageError | None], None]
 
 
 class Waiting(NamedTuple):
-    """A record that waits to be written, and who wants to know."""
+    """Records that wait to be written, their bytes in all, and who wants to know."""
 
-    record: bytes
+    records: Sequence[bytes]
+    size: int
     done: Done
 
 
@@ -84,8 +85,8 @@ class Inbox:
         self._look_idle()
         return closed
 
-    def append(self, record: bytes, done: Done) -> None:
-        """Bring ``record`` to disk; ``done`` is called once, with what went wrong if anything did.
+    def append(self, records: Sequence[bytes], done: Done) -> None:
+        """Bring ``records`` to disk; ``done`` is called once, with what went wrong if anything did.
 
         With too much waiting already it is called at once. There is no Deferred, task or line of log for a record: this
         is where every reading passes.
@@ -95,8 +96,9 @@ class Inbox:
         elif self._bytes >= MOST_WAITING or self.end - self.merged >= MOST_BACKLOG:
             done(Busy())
         else:
-            self._waiting.append(Waiting(record, done))
-            self._bytes += len(record)
+            size = sum(map(len, records))
+            self._waiting.append(Waiting(records, size, done))
+            self._bytes += size
             self._appended += 1
             if self._starting is None and not self._writing:
                 self._schedule()
@@ -138,7 +140,7 @@ class Inbox:
         self._writing = True
         self._began = self._reactor.seconds()
         waiting = self._take()
-        records = [one.record for one in waiting]
+        records = [record for one in waiting for record in one.records]
         writing = self._in_thread(self._journal.append, records)
         writing.addCallbacks(self._written, self._failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
 
@@ -153,10 +155,9 @@ class Inbox:
         """What goes into the next block."""
         taken, size = 0, 0
         for one in self._waiting:
-            size += len(one.record)
-            if size > MOST_IN_BLOCK and taken:
-                size -= len(one.record)
+            if size + one.size > MOST_IN_BLOCK and taken:
                 break
+            size += one.size
             taken += 1
         waiting, self._waiting = self._waiting[:taken], self._waiting[taken:]
         self._bytes -= size

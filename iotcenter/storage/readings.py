@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -66,7 +66,11 @@ class Readings:
 
         Whether a reading came before is found when it is merged into the tables.
         """
-        self._inbox.append(pack_record(device, received, pack_frames(bodies)), done)
+        self.append_together([(device, bodies)], received, done)
+
+    def append_together(self, reports: Iterable[tuple[DeviceId, Sequence[bytes]]], received: float, done: Done) -> None:
+        """``append`` for those of several devices."""
+        self._inbox.append([pack_record(device, received, pack_frames(bodies)) for device, bodies in reports], done)
 
     def start(self) -> None:
         """Begin to merge: whoever keeps accounts has read them by now."""

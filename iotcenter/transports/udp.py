@@ -17,15 +17,16 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from iotcenter.center.keeper import Keeper
-from iotcenter.interfaces import House, ITransport
+from iotcenter.interfaces import Attachment, House, ITransport
 from iotcenter.listening import OFF, datagram_address, plain_address
 from iotcenter.logs import LogLimit
 from iotcenter.transports.udp_link import UdpLink
-from iotcenter.transports.udp_socket import UdpSocket
+from iotcenter.transports.udp_socket import Arrived, UdpSocket
 from iotcenter.transports.udp_version1 import FIRST_BYTE, Version1
 from iotcenter.wire.udp.endpoint import Endpoint
+from iotcenter.wire.udp.events import Address
 from iotcenter.wire.udp.keys import DeviceKeys
-from iotcenter.wire.udp.server import Address, ServerSession
+from iotcenter.wire.udp.server import ServerSession
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at who is silent."""
@@ -124,28 +125,60 @@ class Datagrams:
         self._links.clear()
         self.version1.stop()
 
-    def received(self, datagram: bytes, address: Address) -> None:
-        """A datagram came. What fails on it is logged: the reactor would close the port to everybody."""
-        try:
-            self._received(datagram, address)
-        except Exception:
-            if self._limit.allow():
-                self.house.log.failure("A datagram of {address} failed", address=plain_address(str(address[0])))
+    def received(self, arrived: Arrived) -> None:
+        """Datagrams came together. What fails on one is logged, and the next is taken: the reactor would close the port
+        to everybody."""
+        now = self.now()
+        for datagram, address in arrived:
+            try:
+                self._received(datagram, address, now)
+            except Exception:
+                self._failed(f"A datagram of {plain_address(str(address[0]))}")
+        self._hand_on()
 
-    def _received(self, datagram: bytes, address: Address) -> None:
+    def _received(self, datagram: bytes, address: Address, now: float) -> None:
         if datagram[:1] == FIRST_BYTE:
             self.version1.received(datagram, address)
             return
-        arrival = self.endpoint.receive(datagram, address, self.now())
-        if self.endpoint.answers:
-            answers, self.endpoint.answers = self.endpoint.answers, []
+        endpoint = self.endpoint
+        arrival = endpoint.receive(datagram, address, now)
+        if endpoint.answers:
+            answers, endpoint.answers = endpoint.answers, []
             for answer, where in answers:
                 self.send(answer, where)
         if arrival is None:
             return
+        self._hand_on()
         if arrival.begun:
             self._begun(arrival.session, arrival.ended)
         self._links[arrival.session.cid].arrived(arrival.events)
+
+    def _hand_on(self) -> None:
+        """Give the center the reports that have gathered. One that fails there does not take the others with it."""
+        if not self.endpoint.reports:
+            return
+        reports, self.endpoint.reports = self.endpoint.reports, []
+        arrived: list[tuple[Attachment, Any, Any]] = []
+        for session, report, packed in reports:
+            link = self._links.get(session.cid)
+            attachment = None if link is None else link.heard()
+            if attachment is not None:
+                arrived.append((attachment, (report,), (packed,)))
+        try:
+            self.house.center.reports(arrived)
+        except Exception:
+            for one in arrived:
+                self._hand_on_alone(one)
+
+    def _hand_on_alone(self, one: tuple[Attachment, Any, Any]) -> None:
+        try:
+            self.house.center.reports([one])
+        except Exception:
+            self._failed("A report")
+
+    def _failed(self, what: str) -> None:
+        if self._limit.allow():
+            self.house.log.failure("{what} failed", what=what)
 
     def met(self, session: ServerSession) -> None:
         """A session is new, or its device is somewhere else now: that is kept, to tell it there after a restart."""

@@ -13,16 +13,8 @@ from iotcenter.listening import plain_address
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.messages import Ack, Close, CloseCode, Command, Hello, Renew, Result, ResultState, Welcome
-from iotcenter.wire.udp.server import (
-    Cold,
-    Delivered,
-    Event,
-    Listening,
-    Malformed,
-    Received,
-    ServerSession,
-    Undelivered,
-)
+from iotcenter.wire.udp.events import Cold, Delivered, Event, Listening, Malformed, Received, Undelivered
+from iotcenter.wire.udp.server import ServerSession
 
 if TYPE_CHECKING:
     from iotcenter.transports.udp import Datagrams
@@ -67,20 +59,27 @@ class UdpLink:
         """After how many seconds of silence the device shows itself; one that sleeps does when it likes."""
         return 0.0 if self.session.sleepy else self.session.interval
 
-    def arrived(self, events: list[Event]) -> None:
-        """An authentic record came, with these events."""
+    def heard(self) -> Attachment | None:
+        """An authentic record came: the center's side of the link, or None where the center refuses the device."""
         session = self.session
         if session.address is not self._met:
             self._met = session.address
             self._datagrams.met(session)
+        if self._attachment is None:
+            try:
+                self._attach()
+            except Refused as refusal:
+                self._end(str(refusal), CloseCode.REFUSED)
+        return self._attachment
+
+    def arrived(self, events: list[Event]) -> None:
+        """An authentic record came, with these events."""
         self._busy = True
         try:
-            if self._attachment is None:
-                self._attach()
+            if self.heard() is None:
+                return
             for event in events:
                 self._handlers[type(event)](event)
-        except Refused as refusal:
-            self._end(str(refusal), CloseCode.REFUSED)
         finally:
             self._busy = False
         self._flush()
@@ -91,6 +90,10 @@ class UdpLink:
             self._name = message.name
             return
         session, now = self.session, self._datagrams.now()
+        if type(message) is Ack and not self._busy and not session.sleepy:  # as nearly always
+            session.send(message, now)
+            self._send()
+            return
         if session.sleepy and isinstance(message, Command) and not session.answering:
             self._returned.append(message.id)
             self._give_back()

@@ -13,11 +13,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from iotcenter.listening import CannotOpen
+from iotcenter.wire.udp.events import Address
 from iotcenter.wire.udp.records import LARGEST_DATAGRAM
-from iotcenter.wire.udp.server import Address
 
 AT_ONCE = 256
 """Datagrams that are taken in one turn: some 5 ms of work, and nobody else waits longer."""
+
+Arrived = list[tuple[bytes, Address]]
+"""Datagrams that came together, each with where it came from."""
 
 BUFFER = 4 * 1024 * 1024
 """Bytes that the kernel is asked to keep for us, so that a storm of devices is not lost while we do something else; it
@@ -26,12 +29,12 @@ gives what it may."""
 
 @implementer(IReadDescriptor)
 class UdpSocket(Service):
-    """A socket that is open while the service runs. ``received`` takes each datagram, with where it came from.
+    """A socket that is open while the service runs. ``received`` takes the datagrams of each turn.
 
     Twisted's own UDP port looks at each address that it sends to, which costs more than sealing what is sent.
     """
 
-    def __init__(self, reactor: Any, address: tuple[str, int], received: Callable[[bytes, Address], None]) -> None:
+    def __init__(self, reactor: Any, address: tuple[str, int], received: Callable[[Arrived], None]) -> None:
         self._reactor = reactor
         self._where = address
         self._received = received
@@ -92,16 +95,18 @@ class UdpSocket(Service):
 
     def doRead(self) -> None:
         """Datagrams wait."""
+        if self._socket is None:
+            return
+        arrived: Arrived = []
+        receive = self._socket.recvfrom
         for _ in range(AT_ONCE):
-            if self._socket is None:
-                return
             try:
-                datagram, address = self._socket.recvfrom(LARGEST_DATAGRAM + 1)
+                arrived.append(receive(LARGEST_DATAGRAM + 1))
             except BlockingIOError:
-                return
+                break
             except OSError:  # what an ICMP message says of a datagram that was sent earlier
                 continue
-            self._received(datagram, address)
+        self._received(arrived)
 
     def fileno(self) -> int:
         """See ``IFileDescriptor``."""

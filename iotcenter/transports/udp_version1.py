@@ -19,8 +19,9 @@ from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.messages import Ack, Busy, Command, Log, Report, Result, ResultState
 from iotcenter.wire.udp.endpoint import Refusal
+from iotcenter.wire.udp.events import Address
 from iotcenter.wire.udp.records import LARGEST_DATAGRAM
-from iotcenter.wire.udp.server import SYNTHETIC, Address
+from iotcenter.wire.udp.server import SYNTHETIC
 from iotcenter.wire.udp.version1 import (
     HEARTBEAT,
     LAST_COUNTER,

@@ -7,8 +7,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase
 
+from iotcenter.center import timeline
 from iotcenter.center.timeline import BOOTS_AT_HAND, JITTER, STRETCHES, Timeline
 from iotcenter.model import ClockState, Reading
 from iotcenter.storage.times import EARLIEST, MOST_OFF
@@ -195,6 +197,7 @@ STEPS = st.lists(
     min_size=1,
     max_size=12,
 )
+TIMES = st.lists(st.sampled_from([-9.0, -0.5, 0.0, 0.0, 0.0, 3.0, NOW, -2e9]), min_size=1, max_size=3)
 OFFSETS = {"right": 0.0, "wrong": -3 * HOUR, "wilder": 9e8}
 
 
@@ -229,6 +232,19 @@ class PropertyTests(SynchronousTestCase):
         times = [placed[number] for number in sorted(placed)]
         self.assertEqual(len(times), sequence)
         self.assertEqual(times, sorted(times))
+
+    @given(st.lists(st.tuples(st.floats(-5.0, 50.0), st.booleans(), TIMES), max_size=12))
+    def test_short_way(self, steps: list[Any]) -> None:
+        """Ages that follow on one another are placed on a way of their own, and just as all others."""
+        short, long = Timeline(), Timeline()
+        the_long_way = MonkeyPatcher((timeline._Boot, "follow", lambda *_: None))
+        received, sequence = NOW, 1
+        for pause, skipped, times in steps:
+            received += pause
+            sequence += skipped
+            one = report(sequence, *times)
+            sequence += len(times)
+            self.assertEqual(short.place(one, received), the_long_way.runWithPatches(long.place, one, received))
 
     def report_at(self, at: float, first: int, count: int, clock: str, sent: float | None = None) -> Report:
         """A report of readings that were taken in the last moments before ``at``, and sent at ``sent``."""

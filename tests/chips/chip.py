@@ -6,8 +6,8 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
+from iotcenter.wire.udp.events import Address
 from iotcenter.wire.udp.keys import DeviceKeys
-from iotcenter.wire.udp.server import Address
 from tests.chips.toolchain import Core
 from tests.wire.udp.network import World
 

@@ -52,7 +52,7 @@ class InboxCase(TestCase):
     def append(self, text: str, to: Inbox | None = None) -> Deferred[StorageError | None]:
         """Append a record; fires with what went wrong."""
         done: Deferred[StorageError | None] = Deferred()
-        (to or self.inbox).append(record(text), done.callback)
+        (to or self.inbox).append([record(text)], done.callback)
         return done
 
     def there(self) -> list[str]:
@@ -137,7 +137,7 @@ class CommitTests(InboxCase):
 
     async def test_who_waits_fails(self) -> None:
         """A mistake of one who is told does not keep the others from being told."""
-        self.inbox.append(record("one"), lambda _: 1 / 0)  # type: ignore[arg-type]
+        self.inbox.append([record("one")], lambda _: 1 / 0)  # type: ignore[arg-type]
         self.assertIsNone(await self.append("two"))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 

@@ -46,7 +46,10 @@ _HEADS = {
 }
 """What the first byte of a body becomes: the array's length with one more field, and the type's number."""
 
+_REPORT_HEADS = {first: head for (kind, first), head in _HEADS.items() if kind == Kind.REPORT}
+
 _object = msgspec.json.Decoder(dict[str, Any])
+_report_message = msgspec.msgpack.Decoder(Report)
 _FAULTS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError)
 
 
@@ -80,6 +83,22 @@ def message_of(kind: int, body: bytes, numbering: Numbering | None = None) -> An
     if kind == Kind.CLOSE and not body:
         return Close(CloseCode.STOPPING)
     raise WireError(f"body of kind {kind} is not an array of its fields")
+
+
+def plain_report(body: bytes) -> tuple[Report, bytes] | None:
+    """A report in the commonest form, and the MessagePack of its message; None for all others.
+
+    Those are JSON, with an age or with readings that do not fit: ``message_of`` says what they are.
+    """
+    head = _REPORT_HEADS.get(body[0]) if body else None
+    if head is None:
+        return None
+    packed = head + body[1:]
+    try:
+        report = _report_message.decode(packed)
+    except _FAULTS:
+        return None
+    return None if report.time < 0 else (report, packed)
 
 
 def _aged(report: Report | DamagedReport) -> Report | DamagedReport:

@@ -15,6 +15,9 @@ KIND = 0x0F
 HEAD = 3
 HEAD_WITH_ACK = 5
 
+TIME = 4
+"""Bytes of the time in a server's acknowledgement."""
+
 
 class Kind(IntEnum):
     """What a record carries, in the low four bits of its first byte."""
@@ -31,6 +34,10 @@ class Kind(IntEnum):
     HELLO = 9
     TUNNEL = 10
     RENEW = 11
+
+
+_ACK_ALONE = bytes([ACK | Kind.PING, 0, 0])
+_ACK_AND_MORE = bytes([ACK | MORE | Kind.PING, 0, 0])
 
 
 class Content(NamedTuple):
@@ -50,6 +57,11 @@ class Content(NamedTuple):
             return first.to_bytes(1, "big") + self.message_id.to_bytes(2, "big") + self.body
         ids = self.message_id << 16 | self.acked
         return (first | ACK).to_bytes(1, "big") + ids.to_bytes(4, "big") + self.body
+
+
+def acknowledgement(message_id: int, body: bytes, more: bool) -> bytes:
+    """The text that says nothing else but that a message arrived."""
+    return (_ACK_AND_MORE if more else _ACK_ALONE) + message_id.to_bytes(2, "big") + body
 
 
 def parse_content(text: bytes) -> Content:

@@ -114,6 +114,10 @@ class Sender:
         parcel, self.flight = self.flight.parcel, None
         return parcel
 
+    def drop(self, unwanted: Callable[[Parcel], bool]) -> None:
+        """Take out what waits for its turn and is not wanted any more."""
+        self.waiting = deque(parcel for parcel in self.waiting if not unwanted(parcel))
+
     def clear(self) -> list[Parcel]:
         """Take everything out that has not arrived, in order."""
         parcels = [self.flight.parcel] if self.flight is not None else []
@@ -152,9 +156,8 @@ class Inbox:
 
     def answered(self, message_id: int, body: bytes) -> None:
         """The message was dealt with."""
-        known = self._answers.get(message_id)
-        if known is not None:
-            self._answers[message_id] = known[0], body
+        if message_id in self._answers:
+            self._answers[message_id] = self._answers[message_id][0], body
 
     def forget(self, message_id: int) -> None:
         """The message could not be dealt with: it counts as new when it comes again."""

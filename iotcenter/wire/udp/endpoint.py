@@ -10,6 +10,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+from iotcenter.wire.messages import Report
+from iotcenter.wire.udp.events import Address, Event
 from iotcenter.wire.udp.handshake import (
     CID,
     CID_REST,
@@ -24,7 +26,7 @@ from iotcenter.wire.udp.handshake import (
 from iotcenter.wire.udp.keepalive import START, Keepalive
 from iotcenter.wire.udp.keys import DeviceKeys
 from iotcenter.wire.udp.records import LARGEST_DATAGRAM, SHORTEST, RecordType
-from iotcenter.wire.udp.server import Address, Event, ServerSession
+from iotcenter.wire.udp.server import ServerSession
 
 SESSIONS_APART = 1.0
 """Seconds between two sessions of one device: what has its key cannot make us remember more than devices need."""
@@ -55,6 +57,10 @@ class Arrival(NamedTuple):
     ended: ServerSession | None = None
 
 
+Reported = tuple[ServerSession, Report, bytes]
+"""A report, the session that it came by, and the MessagePack of its message."""
+
+
 class Former:
     """A session that is no more: its device's address, which alone is told, and when it was told last."""
 
@@ -81,6 +87,9 @@ class Endpoint:
         self.refused: Counter[Refusal] = Counter()
         self.answers: list[tuple[bytes, Address]] = []
         """Datagrams to send that belong to no session, and where."""
+        self.reports: list[Reported] = []
+        """Reports of the commonest kind, gathered so that those of many devices go to the center together. They came
+        before whatever ``receive`` returns next."""
         self._keys = keys
         self._wall = wall
         self._random = random
@@ -99,7 +108,8 @@ class Endpoint:
         }
 
     def receive(self, datagram: bytes, address: Address, now: float) -> Arrival | None:
-        """Take a datagram; None for one that belongs to no session. Look into ``answers`` after it."""
+        """Take a datagram; None for one that brought nothing but a report, or belongs to no session. Look into
+        ``answers`` after it, and into ``reports``."""
         handler = self._openers.get(datagram[0]) if 0 < len(datagram) <= LARGEST_DATAGRAM else None
         if handler is None:
             return self._refuse(Refusal.MALFORMED)
@@ -141,8 +151,14 @@ class Endpoint:
         return self._arrived(session, datagram, address, now)
 
     def _arrived(self, session: ServerSession, record: bytes, address: Address, now: float) -> Arrival | None:
-        events = session.receive(record, address, now)
-        return self._refuse(Refusal.NOT_AUTHENTIC) if events is None else Arrival(session, events)
+        text = session.open(record, address, now)
+        if text is None:
+            return self._refuse(Refusal.NOT_AUTHENTIC)
+        plain = session.plain_report(text, len(record), now)
+        if plain is None:
+            return Arrival(session, session.take(text, len(record), now))
+        self.reports.append((session, *plain))
+        return None
 
     def _no_session(self, datagram: bytes, address: Address, now: float) -> Arrival | None:
         """A record of a session that is no more. Its device is told at the address that it had; nobody else is."""

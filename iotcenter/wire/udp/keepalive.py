@@ -19,18 +19,15 @@ class Keepalive:
 
     def __init__(self) -> None:
         self.interval = START
-        self._heard = 0.0
+        self.telling = START * NEARLY
+        """Seconds of silence that say something about the interval."""
 
-    def begin(self, now: float) -> None:
-        """A session began: what was learnt counts, but not the silence before."""
-        self._heard = now
-
-    def heard(self, now: float, moved: bool) -> bool:
-        """A record came, from another address than the last if it ``moved``; whether the interval is another now."""
-        silence, self._heard = now - self._heard, now
+    def heard(self, silence: float, moved: bool) -> bool:
+        """A record came after so many seconds, from another address than the last if it ``moved``; whether the interval
+        is another now."""
         if moved:
             return self._set(self.interval / 2)
-        if silence >= self.interval * NEARLY:
+        if silence >= self.telling:
             return self._set(self.interval * GROWTH)
         return False
 
@@ -41,4 +38,5 @@ class Keepalive:
     def _set(self, interval: float) -> bool:
         before = int(self.interval)
         self.interval = min(max(interval, SHORTEST), LONGEST)
+        self.telling = self.interval * NEARLY
         return int(self.interval) != before

@@ -1,11 +1,13 @@
 """Records: what a session's datagrams are. AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), one key each way.
 
 Each end keeps its AES and HMAC contexts for as long as the session lasts: making them anew costs more than all the rest
-of a record. A CBC context that is kept chains on from the last block that it saw, which is taken out again by one XOR.
+of a record. A CBC context that is kept chains on from the last block that it saw, which is taken out again by one XOR;
+to decrypt, ECB will do, and one XOR for all blocks. Every report passes here twice, so both ways are written out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from hmac import compare_digest
 
@@ -33,6 +35,8 @@ DEVICE_WINDOW = 64
 
 _HEADER_BITS = (HEADER * 8).to_bytes(8, "big")
 _GAP = bytes(7)
+_PADDINGS = [bytes([BLOCK - length]) * (BLOCK - length) for length in range(BLOCK)]
+"""PKCS#7's padding, by the length of what stands in the last block."""
 
 
 class RecordType(IntEnum):
@@ -79,9 +83,9 @@ class Sealer:
         self.sequence = 0
         """The number of the last record; 0 before the first."""
         self._prefix = bytes([kind]) + cid
-        self._parts = _Parts(key)
+        self._mac, self._vector = _contexts(key)
         self._cbc = Cipher(AES(key[16:32]), CBC(bytes(BLOCK))).encryptor()
-        self._chained = bytes(BLOCK)
+        self._chained = 0
 
     @property
     def exhausted(self) -> bool:
@@ -93,13 +97,14 @@ class Sealer:
         self.sequence += 1
         number = self.sequence.to_bytes(4, "big")
         header = self._prefix + number
-        vector = self._parts.vector(self._prefix, number)
-        padding = BLOCK - len(text) % BLOCK
-        padded = text + bytes([padding]) * padding
-        first = _xor(padded[:BLOCK], vector, self._chained)
-        body = self._cbc.update(first + padded[BLOCK:])
-        self._chained = body[-BLOCK:]
-        return header + body + self._parts.tag(header, vector, body)
+        vector = self._vector(self._prefix + _GAP + number)
+        padded = text + _PADDINGS[len(text) % BLOCK]
+        first = int.from_bytes(padded[:BLOCK], "big") ^ int.from_bytes(vector, "big") ^ self._chained
+        body = self._cbc.update(first.to_bytes(BLOCK, "big") + padded[BLOCK:])
+        self._chained = int.from_bytes(body[-BLOCK:], "big")
+        mac = self._mac.copy()
+        mac.update(header + vector + body + _HEADER_BITS)
+        return header + body + mac.finalize()[:TAG]
 
 
 class Opener:
@@ -108,60 +113,39 @@ class Opener:
     def __init__(self, key: bytes, kind: RecordType, cid: bytes, window: int) -> None:
         self.window = Window(window)
         self._prefix = bytes([kind]) + cid
-        self._parts = _Parts(key)
-        self._cbc = Cipher(AES(key[16:32]), CBC(bytes(BLOCK))).decryptor()
-        self._chained = bytes(BLOCK)
+        self._mac, self._vector = _contexts(key)
+        self._decrypt = Cipher(AES(key[16:32]), ECB()).decryptor().update
 
     def open(self, record: bytes) -> bytes | None:
         """What is in ``record``; None where it is not of this session, was seen before, or is not authentic."""
-        body = record[HEADER:-TAG]
-        if len(record) < SHORTEST or len(body) % BLOCK or not record.startswith(self._prefix):
+        prefix, size = self._prefix, len(record) - HEADER - TAG
+        if size < BLOCK or size % BLOCK or not record.startswith(prefix):
             return None
         number = record[5:HEADER]
         sequence = int.from_bytes(number, "big")
         if not self.window.fresh(sequence):
             return None
-        vector = self._parts.vector(self._prefix, number)
-        if not compare_digest(self._parts.tag(record[:HEADER], vector, body), record[-TAG:]):
-            return None
-        padded = self._cbc.update(body)
-        first = _xor(padded[:BLOCK], vector, self._chained)
-        self._chained = body[-BLOCK:]
-        self.window.mark(sequence)
-        return _unpadded(first + padded[BLOCK:])
-
-
-class _Parts:
-    """What sealing and opening share: the vector of a record and its tag."""
-
-    def __init__(self, key: bytes) -> None:
-        self._mac = HMAC(key[:16], SHA256())
-        self._ecb = Cipher(AES(key[32:48]), ECB()).encryptor()
-
-    def vector(self, prefix: bytes, number: bytes) -> bytes:
-        """The IV of a record, which is not sent: no two records of a session have the same."""
-        return self._ecb.update(prefix + _GAP + number)
-
-    def tag(self, header: bytes, vector: bytes, body: bytes) -> bytes:
-        """What makes the record authentic."""
+        vector = self._vector(prefix + _GAP + number)
+        body = record[HEADER:-TAG]
         mac = self._mac.copy()
-        mac.update(header + vector + body + _HEADER_BITS)
-        return mac.finalize()[:TAG]
+        mac.update(record[:HEADER] + vector + body + _HEADER_BITS)
+        if not compare_digest(mac.finalize()[:TAG], record[-TAG:]):
+            return None
+        chained = int.from_bytes(vector + body[:-BLOCK], "big")
+        padded = (int.from_bytes(self._decrypt(body), "big") ^ chained).to_bytes(size, "big")
+        self.window.mark(sequence)
+        count = padded[-1]
+        return padded[:-count] if padded.endswith(_PADDINGS[-count % BLOCK]) else None
+
+
+def _contexts(key: bytes) -> tuple[HMAC, Callable[[bytes], bytes]]:
+    """Of a direction's key: what makes records authentic, to be copied, and what makes the IV of each.
+
+    The IV is not sent, and no two records of a session have the same.
+    """
+    return HMAC(key[:16], SHA256()), Cipher(AES(key[32:48]), ECB()).encryptor().update
 
 
 def room_for_text(datagram: int, prefix: int = 0) -> int:
     """How many bytes of text a record may hold, so that it fills no more than ``datagram`` bytes behind ``prefix``."""
     return (datagram - prefix - HEADER - TAG) // BLOCK * BLOCK - 1
-
-
-def _xor(one: bytes, two: bytes, three: bytes) -> bytes:
-    number = int.from_bytes(one, "big") ^ int.from_bytes(two, "big") ^ int.from_bytes(three, "big")
-    return number.to_bytes(BLOCK, "big")
-
-
-def _unpadded(padded: bytes) -> bytes | None:
-    """Without PKCS#7's padding; None where that is wrong, which only somebody with the key can do."""
-    count = padded[-1]
-    if not 1 <= count <= BLOCK or padded[-count:] != padded[-1:] * count:
-        return None
-    return padded[:-count]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import msgspec
 
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
-from iotcenter.wire.messages import Ack, Busy, Close, Command, Refusal, Renew, Result, Tunnel
-from iotcenter.wire.udp.blocks import Assembler, split
-from iotcenter.wire.udp.bodies import Configuration, body_of, message_of
-from iotcenter.wire.udp.content import HEAD, HEAD_WITH_ACK, Content, Kind, parse_content
+from iotcenter.wire.messages import Ack, Busy, Close, Command, Renew, Report, Result, Tunnel
+from iotcenter.wire.udp.blocks import Assembler
+from iotcenter.wire.udp.bodies import Configuration, body_of, message_of, plain_report
+from iotcenter.wire.udp.content import CONFIRMABLE, HEAD, TIME, Content, Kind, acknowledgement, parse_content
 from iotcenter.wire.udp.delivery import Inbox, Parcel, Sender
+from iotcenter.wire.udp.events import Address, Cold, Delivered, Event, Listening, Malformed, Received, Undelivered
 from iotcenter.wire.udp.handshake import Flag, Hello
 from iotcenter.wire.udp.keepalive import Keepalive
 from iotcenter.wire.udp.keys import RecordKeys
+from iotcenter.wire.udp.pushes import commands_of, parcels_of
 from iotcenter.wire.udp.records import SERVER_WINDOW, Opener, RecordType, Sealer, room_for_text
+from iotcenter.wire.udp.unstored import Unstored
 
 LISTENS = 1.0
 """Seconds that a sleepy device listens after it was told that more is waiting."""
@@ -31,71 +33,10 @@ LIFETIME = 25 * 3600.0
 SMALLEST_RX = 48
 """Bytes that any device takes: an acknowledgement has 41."""
 
-WAITING_REPORTS = 64
-"""Reports of one session that may wait for the disk; a device has one on its way, or it breaks the protocol."""
-
-TIME = 4
-"""Bytes of the time in an acknowledgement."""
-
-REASON_LENGTHS = (1024, 40, 10, 0)
-"""To how many characters the reason of a refusal is cut, until it fits."""
-
 SYNTHETIC = 0x80000000
 """Set in the boot number of readings that came without one: devices count theirs from 1."""
 
-Address = tuple[Any, ...]
-"""Where datagrams come from, as the socket has it."""
-
-
-class Received(NamedTuple):
-    """The device sent a message."""
-
-    message: Any
-
-
-class Delivered(NamedTuple):
-    """The device has the command with that number."""
-
-    command: int
-
-
-class Undelivered(NamedTuple):
-    """A sleepy device did not take these commands while it listened."""
-
-    commands: tuple[int, ...]
-
-
-class Listening(NamedTuple):
-    """A sleepy device is about to be answered: what is put now follows on the answer."""
-
-
-class Cold(NamedTuple):
-    """The device cannot be reached, until its next record comes."""
-
-    reason: str
-
-
-class Malformed(NamedTuple):
-    """The device, or whoever has its key, sent something that does not fit; it was dropped."""
-
-    fault: str
-
-
-Event = Received | Delivered | Undelivered | Listening | Cold | Malformed
-
-
-class Push(NamedTuple):
-    """What a parcel is a part of: a command, and whether it is its last."""
-
-    command: int
-    last: bool
-
-
-class Waiting(NamedTuple):
-    """A report that waits for the disk: the message id to acknowledge, and how long the answer may be."""
-
-    message_id: int
-    room: int
+_PLAIN_REPORT = bytes([CONFIRMABLE | Kind.REPORT])
 
 
 class ServerSession:
@@ -134,7 +75,7 @@ class ServerSession:
         self._inbox = Inbox()
         self._assembler = Assembler()
         self._blocks = 0
-        self._reports: dict[tuple[int, int], Waiting] = {}
+        self._unstored = Unstored(self._largest)
         self._acks: list[tuple[int, bytes]] = []
         self._challenge: int | None = None
         self._listens_until = 0.0  # 0: it does not listen
@@ -159,21 +100,44 @@ class ServerSession:
         """The first record, with which the device proves that it has the keys; None where it does not."""
         self.started = self.heard = now
         self.address = address
-        self._keepalive.begin(now)
-        return self.receive(record, address, now)
+        text = self.open(record, address, now)
+        return None if text is None else self.take(text, len(record), now)
 
-    def receive(self, record: bytes, address: Address, now: float) -> list[Event] | None:
-        """Take a record. None where it is not authentic or came before: then nothing has changed."""
-        before = self._opener.window.highest
+    def open(self, record: bytes, address: Address, now: float) -> bytes | None:
+        """What is in a record, for ``plain_report`` or ``take``. None where it is not authentic or came before: then
+        nothing has changed."""
+        window = self._opener.window
+        before = window.highest
         text = self._opener.open(record)
         if text is None:
             return None
-        if self._opener.window.highest > before:
-            self._came_from(address, now)
-        self.heard = now
+        silence, self.heard = now - self.heard, now
         self.cold = False
+        if window.highest > before and (address != self.address or silence >= self._keepalive.telling):
+            self._came_from(address, silence)
+        return text
+
+    def plain_report(self, text: bytes, size: int, now: float) -> tuple[Report, bytes] | None:
+        """The commonest thing in a record of ``size`` bytes: a confirmable report that is new and fits as a whole. It
+        comes with the MessagePack of its message, so that it need not be written again to be stored.
+
+        None where it is anything else, of which nothing has been taken in: that is for ``take``, which does the same
+        with a dozen objects more, each of which costs a tenth of what the report does here.
+        """
+        if not text.startswith(_PLAIN_REPORT) or self._unstored.full:
+            return None
+        plain = plain_report(text[HEAD:])
+        message_id = int.from_bytes(text[1:HEAD], "big")
+        if plain is None or not self._inbox.take(message_id, now):
+            return None
+        report, _ = plain
+        self._unstored.add(report.boot, report.sequence, message_id, size)
+        return plain
+
+    def take(self, text: bytes, size: int, now: float) -> list[Event]:
+        """Take what was in a record of ``size`` bytes."""
         try:
-            return self._content(parse_content(text), len(record), now)
+            return self._content(parse_content(text), size, now)
         except WireError as error:
             return [Malformed(str(error))]
 
@@ -193,9 +157,7 @@ class ServerSession:
         self._name = name
         if self.sleepy:
             return
-        waiting = self._sender.waiting
-        for parcel in [parcel for parcel in waiting if parcel.kind == Kind.CONFIGURATION]:
-            waiting.remove(parcel)
+        self._sender.drop(lambda parcel: parcel.kind == Kind.CONFIGURATION)
         body = msgspec.msgpack.encode(Configuration(int(self.interval), name))
         self._sender.put(Parcel(Kind.CONFIGURATION, body))
 
@@ -209,10 +171,10 @@ class ServerSession:
     def datagrams(self, now: float) -> list[bytes]:
         """What is to be sent to ``address`` now."""
         datagrams = [self._sealed_ack(message_id, body) for message_id, body in self._acks]
-        if self.sleepy and datagrams and self._sender:
-            self._listens_until = now + LISTENS
         self._acks.clear()
-        if self._challenge is None and (not self.sleepy or now < self._listens_until):
+        if self._sender and self.sleepy and datagrams:
+            self._listens_until = now + LISTENS
+        if self._sender and self._challenge is None and (not self.sleepy or now < self._listens_until):
             flight = self._sender.next(now)
             if flight is not None:
                 if self.sleepy:
@@ -251,12 +213,12 @@ class ServerSession:
         self._sender.clear()
         return Cold(reason)
 
-    def _came_from(self, address: Address, now: float) -> None:
+    def _came_from(self, address: Address, silence: float) -> None:
         moved = address != self.address
         if moved:
             self.address = address
             self._challenge = self._sender.fresh_id()
-        if self._keepalive.heard(now, moved) and self._name is not None:
+        if self._keepalive.heard(silence, moved) and self._name is not None:
             self.configure(self._name)
 
     def _content(self, content: Content, size: int, now: float) -> list[Event]:
@@ -264,25 +226,24 @@ class ServerSession:
         if content.acked is not None:
             self._acked(content.acked, events)
         if not content.confirmable:
-            self._take(content, None, events)
+            self._take(content, size, events)
             return events
         if self._inbox.take(content.message_id, now):
-            room = min(room_for_text(size), room_for_text(self._largest)) - HEAD_WITH_ACK - TIME
             try:
-                self._take(content, Waiting(content.message_id, room), events)
+                self._take(content, size, events)
             except WireError:
                 self._inbox.forget(content.message_id)
                 raise
         else:
             answer = self._inbox.answer(content.message_id)
             if answer is not None:
-                self._ack(content.message_id, answer)
+                self._acks.append((content.message_id, answer))
         if self.sleepy and self._acks:
             events.append(Listening())
         return events
 
-    def _take(self, content: Content, waiting: Waiting | None, events: list[Event]) -> None:
-        """Take a message that is new. ``waiting`` is set where it is to be acknowledged."""
+    def _take(self, content: Content, size: int, events: list[Event]) -> None:
+        """Take a message that is new."""
         kind, body = content.kind, content.body
         if kind == Kind.BLOCK:
             whole = self._assembler.add(body)
@@ -291,7 +252,10 @@ class ServerSession:
             else:
                 kind, body = whole[0], whole[1:]
         if kind == Kind.REPORT:
-            self._report(message_of(kind, body, self._number), waiting, events)
+            report = message_of(kind, body, self._number)
+            if content.confirmable:
+                self._unstored.add(report.boot, report.sequence, content.message_id, size)
+            events.append(Received(report))
             return
         if kind in (Kind.RESULT, Kind.LOG, Kind.HELLO, Kind.TUNNEL, Kind.RENEW, Kind.CLOSE):
             message = message_of(kind, body, self._number)
@@ -300,52 +264,34 @@ class ServerSession:
             events.append(Received(message))
         elif kind not in (Kind.PING, Kind.POLL):
             raise WireError(f"a device does not send kind {kind}")
-        if waiting is not None:
-            self._inbox.answered(waiting.message_id, b"")
-            self._ack(waiting.message_id, b"")
-
-    def _report(self, report: Any, waiting: Waiting | None, events: list[Event]) -> None:
-        if waiting is not None:
-            if len(self._reports) >= WAITING_REPORTS:
-                raise WireError("too many reports wait for the disk")
-            self._reports[report.boot, report.sequence] = waiting
-        events.append(Received(report))
+        if content.confirmable:
+            self._answer(content.message_id, b"")
 
     def _number(self, count: int) -> tuple[int, int]:
         sequence, self._numbered = self._numbered + 1, self._numbered + count
         return self._boot, sequence
 
     def _stored(self, ack: Ack) -> None:
-        """Readings are on disk: acknowledge the messages that they came in. One acknowledgement may be for several."""
-        waiting = self._reports.pop((ack.boot, ack.sequence), None)
-        if waiting is not None:
-            self._answer(waiting, ack.refused)
-        last = ack.sequence + ack.count
-        if self._reports:
-            for boot, sequence in [key for key in self._reports if key[0] == ack.boot]:
-                if ack.sequence <= sequence < last:
-                    self._answer(self._reports.pop((boot, sequence)), ())
+        """Readings are on disk: acknowledge the messages that they came in."""
+        for message_id, body in self._unstored.stored(ack):
+            self._answer(message_id, body)
 
     def _not_stored(self, busy: Busy) -> None:
         """Readings could not be stored: their message counts as new when it comes again."""
-        waiting = self._reports.pop((busy.boot, busy.sequence), None)
-        if waiting is not None:
-            self._inbox.forget(waiting.message_id)
+        message_id = self._unstored.not_stored(busy)
+        if message_id is not None:
+            self._inbox.forget(message_id)
 
-    def _answer(self, waiting: Waiting, refused: Sequence[Refusal]) -> None:
-        body = _refusals(refused, waiting.room)
-        self._inbox.answered(waiting.message_id, body)
-        self._ack(waiting.message_id, body)
-
-    def _ack(self, message_id: int, body: bytes) -> None:
+    def _answer(self, message_id: int, body: bytes) -> None:
+        self._inbox.answered(message_id, body)
         self._acks.append((message_id, body))
 
     def _sealed_ack(self, message_id: int, body: bytes) -> bytes:
-        time = int(self._wall()).to_bytes(TIME, "big")
-        challenge = self._challenge
-        own = 0 if challenge is None else challenge
-        more = bool(self._sender)
-        return self._sealer.seal(Content(Kind.PING, own, time + body, challenge is not None, message_id, more).text())
+        said = int(self._wall()).to_bytes(TIME, "big") + body
+        more, challenge = bool(self._sender), self._challenge
+        if challenge is None:
+            return self._sealer.seal(acknowledgement(message_id, said, more))
+        return self._sealer.seal(Content(Kind.PING, challenge, said, True, message_id, more).text())
 
     def _acked(self, message_id: int, events: list[Event]) -> None:
         if message_id == self._challenge:
@@ -356,34 +302,16 @@ class ServerSession:
             events.append(Delivered(parcel.token.command))
 
     def _push(self, command: Command) -> None:
-        kind, body = body_of(command)
-        room = room_for_text(self._largest) - HEAD
-        if len(body) <= room:
-            self._sender.put(Parcel(kind, body, Push(command.id, True)))
-            return
+        """Commands are bounded by the center, which has only so many under way on a device."""
         self._blocks = self._blocks + 1 & 0xFFFF
-        blocks = [*split(bytes([kind]) + body, self._blocks, room)]
-        for block in blocks:
-            self._sender.waiting.append(Parcel(Kind.BLOCK, block, Push(command.id, block is blocks[-1])))
+        room = room_for_text(self._largest) - HEAD
+        self._sender.waiting.extend(parcels_of(command, room, self._blocks))
 
     def _spare(self, command: int) -> None:
         """Send no more of a command of which the end is known."""
-        for parcel in [one for one in self._sender.waiting if one.token is not None and one.token.command == command]:
-            self._sender.waiting.remove(parcel)
+        self._sender.drop(lambda parcel: parcel.token is not None and parcel.token.command == command)
 
     def _stopped_listening(self) -> list[Event]:
         self._listens_until = 0.0
-        parcels = self._sender.clear()
-        commands = tuple(parcel.token.command for parcel in parcels if parcel.token is not None and parcel.token.last)
+        commands = commands_of(self._sender.clear())
         return [Undelivered(commands)] if commands else []
-
-
-def _refusals(refused: Sequence[Refusal], room: int) -> bytes:
-    """What was refused, as much as fits into an acknowledgement: first the reasons are cut, then the last left out."""
-    while refused:
-        for length in REASON_LENGTHS:
-            body = msgspec.msgpack.encode([(one.sequence, one.reason[:length]) for one in refused])
-            if len(body) <= room:
-                return body
-        refused = refused[:-1]
-    return b""

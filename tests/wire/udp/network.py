@@ -16,9 +16,10 @@ from iotcenter.wire.messages import Ack, Command, Report, Result
 from iotcenter.wire.udp.content import Kind
 from iotcenter.wire.udp.device import Answered, Arrived, Connected, DeviceSession, Event, Settings, Unreachable
 from iotcenter.wire.udp.endpoint import Arrival, Endpoint
+from iotcenter.wire.udp.events import Address, Delivered, Listening, Received
 from iotcenter.wire.udp.handshake import Flag
 from iotcenter.wire.udp.keys import DeviceKeys
-from iotcenter.wire.udp.server import Address, Delivered, Listening, Received, ServerSession
+from iotcenter.wire.udp.server import ServerSession
 
 UNIX = 1_800_000_000.0
 """Where the wall clock stands when the steady one is at 0."""
@@ -116,6 +117,9 @@ class TestServer:
     def receive(self, datagram: bytes, address: Address) -> Arrival | None:
         """A datagram came."""
         arrival = self.endpoint.receive(datagram, address, self.world.now)
+        reports, self.endpoint.reports = self.endpoint.reports, []
+        for session, report, _ in reports:
+            arrival = Arrival(session, [Received(report)])
         if arrival is not None:
             self.begun += arrival.begun
             self.handle(arrival.session, arrival.events)

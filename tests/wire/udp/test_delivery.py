@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from iotcenter.wire.messages import Command
 from iotcenter.wire.udp.content import Kind
 from iotcenter.wire.udp.device import Arrived
+from iotcenter.wire.udp.events import Cold, Undelivered
 from iotcenter.wire.udp.handshake import Flag
 from iotcenter.wire.udp.keys import DeviceKeys
 from iotcenter.wire.udp.records import RecordType
-from iotcenter.wire.udp.server import Cold, Undelivered
 from tests.wire.udp.network import UNIX, Weather, World
 
 STORM = Weather(loss=0.2, doubled=0.05, delay=0.03, spread=0.2, port_moves_after=7)
