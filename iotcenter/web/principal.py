@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SESSION_LIFETIME = 90 * 86400
 """Seconds for which browsers keep the cookie: as long as a session can last."""
 
+SCREEN_LIFETIME = 400 * 86400
+"""Seconds for which a screen's browser keeps its token: as long as browsers do. The token itself may end sooner."""
+
 MAX_SECRET = 256
 """The longest cookie or token that is looked up: ours are far shorter."""
 
@@ -30,6 +33,7 @@ class Via(Enum):
 
     SESSION = "session"
     TOKEN = "token"
+    SCREEN = "screen"
     LOCAL = "local"
 
 
@@ -52,7 +56,7 @@ class Principal:
     @property
     def actor(self) -> str:
         """Who did it, for the records: a user by name, a token marked as one."""
-        return actor_of_token(self.name) if self.via is Via.TOKEN else self.name
+        return actor_of_token(self.name) if self.via in (Via.TOKEN, Via.SCREEN) else self.name
 
     @property
     def preferences(self) -> Preferences:
@@ -91,11 +95,9 @@ async def find_principal(request: Request, parts: Parts, door: Door) -> Principa
     if authorization is not None:
         return await _by_token(authorization, parts)
     secret = session_secret(request, door)
-    if secret is None:
-        return None
-    session = await parts.sessions.find(secret)
-    if session is None:
-        return None
+    session = await parts.sessions.find(secret) if secret is not None else None
+    if secret is None or session is None:
+        return await _by_screen(request, parts, door)
     user, languages = session.user, asked_languages(request)
     return Principal(user.name, user.role, Via.SESSION, session.csrf, user, _key(secret), languages)
 
@@ -112,6 +114,18 @@ async def _by_token(authorization: str, parts: Parts) -> Principal:
     )
 
 
+async def _by_screen(request: Request, parts: Parts, door: Door) -> Principal | None:
+    """A screen that nobody signs in on. It can look, whatever becomes of its token's role, and nothing else: its cookie
+    counts for no request that changes something."""
+    secret = _cookie(request, screen_cookie_name(door))
+    if secret is None or request.method not in (b"GET", b"HEAD"):
+        return None
+    token = await parts.tokens.find(secret)
+    if token is None or token.role is not Role.VIEWER:
+        return None
+    return Principal(token.name, token.role, Via.SCREEN, key=_key(secret), languages=asked_languages(request))
+
+
 def _key(secret: str) -> str:
     return hashlib.sha256(b"principal:" + secret.encode()).hexdigest()[:32]
 
@@ -122,27 +136,42 @@ def cookie_name(door: Door) -> str:
     return "__Host-iotcenter_session" if door is Door.HTTPS else "iotcenter_session"
 
 
+def screen_cookie_name(door: Door) -> str:
+    """The same for the token of a screen that nobody signs in on."""
+    return "__Host-iotcenter_screen" if door is Door.HTTPS else "iotcenter_screen"
+
+
 def session_secret(request: Request, door: Door) -> str | None:
     """The secret in the request's session cookie, whether it is good or not: what to give to ``sessions.end``."""
-    value = request.getCookie(cookie_name(door).encode())
+    return _cookie(request, cookie_name(door))
+
+
+def keep_session(request: Request, door: Door, secret: str) -> None:
+    """Have the browser keep the session: what to do after a sign-in."""
+    _set_cookie(request, door, cookie_name(door), secret, SESSION_LIFETIME)
+
+
+def keep_screen(request: Request, door: Door, secret: str) -> None:
+    """Have a screen's browser keep the API token that lets it in."""
+    _set_cookie(request, door, screen_cookie_name(door), secret, SCREEN_LIFETIME)
+
+
+def drop_session(request: Request, door: Door) -> None:
+    """Have the browser forget the session: what to do after a sign-out."""
+    _set_cookie(request, door, cookie_name(door), "", 0)
+
+
+def _cookie(request: Request, name: str) -> str | None:
+    """The value of a cookie that may be a secret of ours."""
+    value = request.getCookie(name.encode())
     if value is None or not 0 < len(value) <= MAX_SECRET or not value.isascii():
         return None
     return str(value, "ascii")
 
 
-def keep_session(request: Request, door: Door, secret: str) -> None:
-    """Have the browser keep the session: what to do after a sign-in."""
-    _set_cookie(request, door, secret, SESSION_LIFETIME)
-
-
-def drop_session(request: Request, door: Door) -> None:
-    """Have the browser forget the session: what to do after a sign-out."""
-    _set_cookie(request, door, "", 0)
-
-
-def _set_cookie(request: Request, door: Door, value: str, lifetime: int) -> None:
+def _set_cookie(request: Request, door: Door, name: str, value: str, lifetime: int) -> None:
     request.addCookie(
-        cookie_name(door),
+        name,
         value,
         path="/",
         max_age=str(lifetime),

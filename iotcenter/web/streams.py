@@ -188,7 +188,7 @@ class Streams:
 
     def end_token(self, name: str) -> None:
         """End the streams of an API token: it was removed."""
-        self._end(lambda stream: stream.principal.via is Via.TOKEN and stream.principal.name == name)
+        self._end(lambda stream: stream.principal.via in (Via.TOKEN, Via.SCREEN) and stream.principal.name == name)
 
     def stop(self) -> None:
         """End all streams: the server stops."""

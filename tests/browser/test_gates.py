@@ -32,6 +32,9 @@ PAGES = (
     "/profile",
     "/profile?saved=yes",
     "/ssh-keys",
+    "/display",
+    "/display?choose=yes&s=attic.temperature&s=nowhere.x&device=attic",
+    "/display?s=attic.temperature&s=attic.humidity&s=kitchen-pi.uptime&s=nowhere.x",
     "/events",
     "/events?from=yesterday",
     "/more",
@@ -106,7 +109,7 @@ class GateTests(BrowserCase):
             expect(page.get_by_role("link", name="kitchen-pi")).to_be_visible()
             self.check(page, MISSING)
             page.context.clear_cookies()
-            for path in ("/sign-in", "/setup?t=used"):
+            for path in ("/sign-in", "/setup?t=used", "/display?s=attic.temperature"):
                 page.goto(path)
                 self.check(page, path)
 

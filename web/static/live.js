@@ -51,11 +51,15 @@ class Live extends EventTarget {
   }
 
   #onState(state) {
-    this.#stream = state;
-    clearTimeout(this.#giveUp);
     if (state === "reconnecting" || state === "connecting") {
-      this.#giveUp = setTimeout(() => { this.#stream = "offline"; this.#settle(); }, PATIENCE);
+      // Each attempt says so anew: it neither prolongs the patience nor ends what is offline already.
+      this.#giveUp ||= setTimeout(() => { this.#stream = "offline"; this.#settle(); }, PATIENCE);
+      if (this.#stream === "offline") return;
+    } else {
+      clearTimeout(this.#giveUp);
+      this.#giveUp = 0;
     }
+    this.#stream = state;
     this.#settle();
   }
 

@@ -12,6 +12,7 @@ from iotcenter.web.pages.commands import CommandPages
 from iotcenter.web.pages.dashboard import DashboardPages
 from iotcenter.web.pages.device import DevicePages
 from iotcenter.web.pages.devices import DevicesPages
+from iotcenter.web.pages.display import DisplayPages
 from iotcenter.web.pages.error import ErrorPages
 from iotcenter.web.pages.events import EventPages
 from iotcenter.web.pages.profile import ProfilePages
@@ -35,6 +36,7 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         DevicePages(parts, renderer),
         CommandPages(parts, renderer),
         ChartPages(parts, renderer),
+        DisplayPages(parts, renderer),
         SshPages(parts, renderer),
         SshKeyPages(parts, renderer),
         ProfilePages(parts, renderer),

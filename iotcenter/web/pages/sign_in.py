@@ -15,7 +15,7 @@ from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import peer
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal, drop_session, keep_session, session_secret
+from iotcenter.web.principal import Principal, Via, drop_session, keep_session, session_secret
 from iotcenter.web.security import local_path
 
 
@@ -37,7 +37,7 @@ class SignInPages:
     @page("/sign-in", role=None)
     async def show(self, request: Request, principal: Principal | None, query: SignInQuery) -> str | Redirect:
         """The form; who is signed in goes on at once. Without users it says how to make the first."""
-        if principal is not None:
+        if principal is not None and principal.via is not Via.SCREEN:
             return Redirect(local_path(query.next))
         return await self._render(local_path(query.next), signed_out=bool(query.out))
 

@@ -1,0 +1,129 @@
+"""The wall display: a few values, large, for a screen on a wall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from msgspec import Struct
+from twisted.web.server import Request
+
+from iotcenter.model import Device, EventKind, Role, SeriesValue, Value
+from iotcenter.texts import _
+from iotcenter.web.doors import Door
+from iotcenter.web.guard import Redirect, page
+from iotcenter.web.headers import peer
+from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal, keep_screen
+from iotcenter.web.security import local_path
+
+MOST = 12
+"""Values on one display: more could not be read from across a room."""
+
+WARMTHS = ((0.0, "freezing"), (10.0, "cold"), (18.0, "cool"), (24.0, "mild"), (30.0, "warm"))
+"""How warm it feels below so many degrees Celsius; display.js says the same."""
+
+HOT = "hot"
+
+KELVIN = 273.15
+
+
+class DisplayQuery(Struct, frozen=True):
+    """What stands in the address: ``s`` are series as ``DEVICE.SERIES``. With ``choose`` they are being chosen, and
+    ``device`` is the one whose series are offered."""
+
+    s: tuple[str, ...] = ()
+    choose: str = ""
+    device: str = ""
+
+    def link(self, s: Iterable[str], choose: str = "yes") -> str:
+        """The address of a display with these series."""
+        fields = {"s": list(s), "choose": choose, "device": self.device if choose else ""}
+        return "/display?" + urlencode({name: value for name, value in fields.items() if value}, doseq=True)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One value of a display. ``series`` is None where there is no such device or series: ``problem`` says so."""
+
+    key: str
+    device: Device | None
+    series: SeriesValue | None
+    problem: str = ""
+
+    @property
+    def warmth(self) -> str:
+        """How warm it is, where the value is a temperature."""
+        return warmth(self.series.value, self.series.unit) if self.series is not None else ""
+
+
+class DisplayPages:
+    """The display, where its series are chosen, and the way in for a screen that nobody signs in on."""
+
+    def __init__(self, parts: Parts, renderer: Renderer) -> None:
+        self._parts = parts
+        self._renderer = renderer
+
+    @page("/display", role=None)
+    async def show(self, request: Request, principal: Principal | None, query: DisplayQuery) -> str:
+        """The display; without series the page to choose some on; to nobody yet, how to let the screen in."""
+        if principal is None:
+            request.setResponseCode(401)
+            return self._refuse(str(request.uri, "ascii", "replace"))
+        devices = {device.name: device for device in self._parts.center.devices.all()}
+        tiles = [_tile(key, devices) for key in tuple(dict.fromkeys(query.s))[:MOST]]
+        if tiles and not query.choose:
+            return self._renderer.render("display.html", principal, tiles=tiles, link=query.link(query.s))
+        return self._renderer.render(
+            "display_choice.html",
+            principal,
+            place="more",
+            query=query,
+            tiles=tiles,
+            chosen=[tile.key for tile in tiles],
+            devices=devices,
+            offered=devices.get(query.device),
+            most=MOST,
+        )
+
+    @page("/display/sign-in", role=None, methods=("POST",))
+    async def let_in(
+        self, request: Request, principal: Principal | None, form: Mapping[str, str], door: Door
+    ) -> str | Redirect:
+        """Keep an API token in the screen's browser. It must be a viewer's: anybody can touch a screen on a wall."""
+        wanted, secret = local_path(form.get("next", "/display")), form.get("token", "").strip()
+        token = await self._parts.tokens.find(secret) if secret.isascii() and secret else None
+        if token is None:
+            request.setResponseCode(403)
+            return self._refuse(wanted, _("This token is not known, or has expired."))
+        if token.role is not Role.VIEWER:
+            request.setResponseCode(403)
+            return self._refuse(wanted, _("Anybody can touch a screen: make a token with the role viewer for it."))
+        text = f"A screen at {peer(request)} was let in by the token {token.name}"
+        self._parts.center.events.note(EventKind.SIGNED_IN, "", token.name, text, address=peer(request))
+        keep_screen(request, door, secret)
+        return Redirect(wanted)
+
+    def _refuse(self, wanted: str, problem: str = "") -> str:
+        return self._renderer.render("display_out.html", None, next=local_path(wanted), problem=problem)
+
+
+def warmth(value: Value | None, unit: str) -> str:
+    """How warm a temperature feels, in a word; empty for what is none."""
+    if isinstance(value, bool | str) or value is None or unit not in ("Cel", "K"):
+        return ""
+    degrees = value - KELVIN if unit == "K" else value
+    return next((word for below, word in WARMTHS if degrees < below), HOT)
+
+
+def _tile(key: str, devices: Mapping[str, Device]) -> Tile:
+    name, _dot, wanted = key.partition(".")
+    device = devices.get(name)
+    if device is None:
+        return Tile(key, None, None, _("There is no device called %(name)s.", name=name))
+    series = next((one for one in device.series if one.name == wanted), None)
+    if series is None:
+        return Tile(key, device, None, _("%(name)s has no value called %(series)s.", name=name, series=wanted))
+    return Tile(key, device, series)
