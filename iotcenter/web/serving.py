@@ -19,11 +19,12 @@ from iotcenter.logs import LogLimit
 from iotcenter.texts import speak
 from iotcenter.web.body import JSON, read_form, read_json, read_query
 from iotcenter.web.channel import cut
+from iotcenter.web.clocks import asked_languages
 from iotcenter.web.csrf import SAFE_METHODS, check_origin, check_token
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem, problem_of
 from iotcenter.web.guard import Handler, Kind, Redirect, Route, Signature, routes_of, signature_of
-from iotcenter.web.headers import header, peer
+from iotcenter.web.headers import peer
 from iotcenter.web.hosts import Hosts
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, find_principal
@@ -144,7 +145,7 @@ class Serving:
         """Answer in the reader's language; programs get English."""
         if not request.path.startswith(b"/api/"):
             preferred = principal.language if principal is not None else ""
-            speak(self._parts.assets.languages.choose(preferred, header(request, "accept-language")))
+            speak(self._parts.assets.languages.choose(preferred, asked_languages(request)))
 
     def _note(self, request: Request, route: Route | None, problem: HTTPProblem) -> None:
         """A line in the log. It names the route and not the path, which may bear a secret."""

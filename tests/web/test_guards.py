@@ -112,7 +112,8 @@ class RoleTests(GuardTestCase):
                 else:
                     self.assertEqual((answer.status, answer.code()), (401, "not_signed_in"))
         expected = {"/sign-in", "/setup", "/metrics", "/join/<token>", "/join/<token>/<wheel>"}
-        self.assertEqual(open_to_all, expected | {"/static/<build>/<path:path>"})
+        screens = {"/display", "/display/sign-in"}
+        self.assertEqual(open_to_all, expected | screens | {"/static/<build>/<path:path>"})
 
     async def test_lower_roles(self) -> None:
         """A role that does not suffice is named, together with the one that would."""
