@@ -25,8 +25,9 @@ from iotcenter.wire.messages import Tunnel, TunnelAction
 DIAL_WITHIN = 10.0
 """Seconds for which an id is good: a device on a slow mobile network needs four round trips for TCP, TLS and the id."""
 
-MOST = 1000
-"""The most tunnels at once, open or asked for: each may have some 4 MB under way where both its ends are slow."""
+MOST = 500
+"""The most tunnels at once, open or asked for: where both ends of all of them are slow, each holds some 300 kB in the
+buffers of its connections, besides what its client was let send ahead."""
 
 MOST_OF_DEVICE = 100
 """The same to one device, which refuses more."""

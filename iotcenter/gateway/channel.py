@@ -10,11 +10,8 @@ from iotcenter.gateway.numbers import Message
 from iotcenter.gateway.packets import Malformed, number, string
 from iotcenter.wire.joint import Half
 
-WINDOW = 2 * 1024 * 1024
-"""How many bytes a client may send ahead, as OpenSSH lets us: 160 Mbit/s over 100 ms."""
-
-OPEN_AT = WINDOW // 8
-"""The window is opened by so much at a time, once that many bytes were handed on."""
+OPEN_AT = 8
+"""The window is opened by an eighth of it at a time, once that many bytes were handed on."""
 
 PACKET = 32 * 1024
 """The longest packet of data, both ways (RFC 4253, section 6.1)."""
@@ -34,7 +31,8 @@ class Remote(NamedTuple):
 
 
 class Channel:
-    """A ``Side`` of the joint. ``send`` sends a packet, ``gone`` is called when both ends have closed the channel.
+    """A ``Side`` of the joint. ``window`` is how many bytes the client may send ahead. ``send`` sends a packet,
+    ``gone`` is called when both ends have closed the channel.
 
     The client's window is opened when bytes are handed on, and no sooner: a device that reads slowly holds the client
     back, and nothing piles up here but what was under way.
@@ -43,13 +41,19 @@ class Channel:
     half: Half
 
     def __init__(
-        self, id: int, remote: Remote, send: Callable[[Message, bytes], None], gone: Callable[[Channel], None]
+        self,
+        id: int,
+        remote: Remote,
+        window: int,
+        send: Callable[[Message, bytes], None],
+        gone: Callable[[Channel], None],
     ) -> None:
         self.id = id
+        self.window = window
         self.remote = number(remote.id)
         self._packet = min(remote.packet, PACKET)
-        self._window = remote.window
-        self._own_window = WINDOW
+        self._room = remote.window
+        self._own_room = window
         self._taken = 0
         self._send = send
         self._gone = gone
@@ -65,23 +69,23 @@ class Channel:
     def begin(self, half: Half, writable: bool) -> None:
         """The tunnel stands: tell the client that the channel is open."""
         self.half = half
-        confirmation = self.remote + number(self.id) + number(WINDOW) + number(PACKET)
+        confirmation = self.remote + number(self.id) + number(self.window) + number(PACKET)
         self._send(Message.CHANNEL_OPEN_CONFIRMATION, confirmation)
         self.flow(writable)
 
     def received(self, data: bytes) -> None:
         """The client sent data."""
-        if len(data) > self._own_window or len(data) > PACKET:
+        if len(data) > self._own_room or len(data) > PACKET:
             raise Malformed("more data came than there was room for")
-        self._own_window -= len(data)
+        self._own_room -= len(data)
         self._taken += len(data)
         self.half.received(data)
         self._open_window()
 
     def opened(self, count: int) -> None:
         """The client takes ``count`` bytes more."""
-        self._window += count
-        if self._window > LARGEST_WINDOW:
+        self._room += count
+        if self._room > LARGEST_WINDOW:
             raise Malformed("the window is too large")
         self._pump()
 
@@ -139,20 +143,20 @@ class Channel:
 
     def _pump(self) -> None:
         """Send what may be sent; then tell whether there is room for more."""
-        while self._waiting and self._window and self._writable:
+        while self._waiting and self._room and self._writable:
             data = self._waiting.popleft()
-            count = min(len(data), self._window, self._packet)
+            count = min(len(data), self._room, self._packet)
             if count < len(data):
                 self._waiting.appendleft(data[count:])
                 data = data[:count]
-            self._window -= count
+            self._room -= count
             self._send(Message.CHANNEL_DATA, self.remote + string(data))
         if not self._waiting and self._finishing and not self._ended:
             self._ended = True
             self._send(Message.CHANNEL_EOF, self.remote)
         if not self._waiting and self._closing:
             self._close()
-        self._tell(bool(self._waiting) or not self._writable or not self._window)
+        self._tell(bool(self._waiting) or not self._writable or not self._room)
 
     def _tell(self, full: bool) -> None:
         if full != self._full:
@@ -160,9 +164,9 @@ class Channel:
             (self.half.full if full else self.half.drained)()
 
     def _open_window(self) -> None:
-        if self._taken >= OPEN_AT and not self._paused and not self._closed:
+        if self._taken >= self.window // OPEN_AT and not self._paused and not self._closed:
             taken, self._taken = self._taken, 0
-            self._own_window += taken
+            self._own_room += taken
             self._send(Message.CHANNEL_WINDOW_ADJUST, self.remote + number(taken))
 
     def _close(self) -> None:

@@ -15,6 +15,7 @@ from iotcenter.gateway.numbers import Disconnect, Message, OpenFailure
 from iotcenter.gateway.packets import Malformed, Packet, number, words
 from iotcenter.gateway.transport import Transport
 from iotcenter.gateway.userauth import Guest
+from iotcenter.gateway.windows import Windows
 from iotcenter.model import is_device_name
 from iotcenter.wire.joint import Half
 
@@ -31,10 +32,11 @@ class Channels(SSHService):
     name = b"ssh-connection"
     transport: Transport
 
-    def __init__(self, guest: Guest, tunnels: Tunnels, opener: Opener) -> None:
+    def __init__(self, guest: Guest, tunnels: Tunnels, opener: Opener, windows: Windows) -> None:
         self._guest = guest
         self._tunnels = tunnels
         self._opener = opener
+        self._windows = windows
         self._last = 0
         self._open: dict[int, Channel] = {}
         self._opening: set[Deferred[None]] = set()
@@ -54,7 +56,7 @@ class Channels(SSHService):
             opening.cancel()
         for channel in tuple(self._open.values()):
             channel.lost()
-        self._open.clear()
+            self._closed(channel)
 
     def packetReceived(self, messageNum: int, packet: bytes) -> None:
         """The client said something."""
@@ -109,18 +111,22 @@ class Channels(SSHService):
 
     async def _connect(self, remote: Remote, name: str, port: int) -> None:
         self._last += 1
-        channel = Channel(self._last, remote, self._send, self._closed)
+        channel = Channel(self._last, remote, self._windows.take(), self._send, self._closed)
         try:
             await self._tunnels.open(name, port, self._opener, channel, lambda _, half: self._joined(channel, half))
         except TunnelRefused as refusal:
             self._refuse(remote, OpenFailure.CONNECT_FAILED, str(refusal))
+        finally:
+            if channel.id not in self._open:
+                self._windows.give_back(channel.window)
 
     def _joined(self, channel: Channel, half: Half) -> None:
         self._open[channel.id] = channel
         channel.begin(half, self.transport.writable)
 
     def _closed(self, channel: Channel) -> None:
-        self._open.pop(channel.id, None)
+        if self._open.pop(channel.id, None) is not None:
+            self._windows.give_back(channel.window)
 
     def _settled(self, result: object, opening: Deferred[None]) -> object:
         self._opening.discard(opening)

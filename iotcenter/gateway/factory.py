@@ -20,6 +20,7 @@ from iotcenter.gateway.numbers import Disconnect
 from iotcenter.gateway.packets import Malformed
 from iotcenter.gateway.transport import Transport
 from iotcenter.gateway.userauth import Guest, UserAuth
+from iotcenter.gateway.windows import Windows
 from iotcenter.identity.ssh_keys import SshKeys
 from iotcenter.identity.strangers import Strangers
 from iotcenter.listening import plain_address
@@ -51,6 +52,7 @@ class GatewayFactory(Factory):
         self.privateKeys = {b"ssh-ed25519": key}
         self._keys = keys
         self._tunnels = tunnels
+        self._windows = Windows()
         self._limit = LogLimit(reactor.seconds)
         self._open: set[Transport] = set()
         self._of_user: Counter[str] = Counter()
@@ -110,7 +112,7 @@ class GatewayFactory(Factory):
             _activity.info("{who} signed in over SSH from {host}", who=guest.name, host=transport.host)
         self._keys.used(guest.key).addErrback(self._not_noted)
         opener = Opener(guest.name, f"SSH from {transport.host}", guest.zone)
-        transport.succeed(Channels(guest, self._tunnels, opener))
+        transport.succeed(Channels(guest, self._tunnels, opener, self._windows))
 
     def _watch(self, transport: Transport, guest: Guest) -> None:
         def look(reason: str) -> None:

@@ -1,4 +1,4 @@
-"""The numbers of SSH's messages and reasons (RFC 4250, section 4)."""
+"""The numbers of those of SSH's messages and reasons that are spoken here (RFC 4250, section 4)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ class Message(IntEnum):
     USERAUTH_SUCCESS = 52
     USERAUTH_PK_OK = 60
     GLOBAL_REQUEST = 80
-    REQUEST_SUCCESS = 81
     REQUEST_FAILURE = 82
     CHANNEL_OPEN = 90
     CHANNEL_OPEN_CONFIRMATION = 91
     CHANNEL_OPEN_FAILURE = 92
     CHANNEL_WINDOW_ADJUST = 93
     CHANNEL_DATA = 94
-    CHANNEL_EXTENDED_DATA = 95
     CHANNEL_EOF = 96
     CHANNEL_CLOSE = 97
     CHANNEL_REQUEST = 98
-    CHANNEL_SUCCESS = 99
     CHANNEL_FAILURE = 100
 
 
@@ -42,7 +39,5 @@ class Disconnect(IntEnum):
     """Why a connection ends."""
 
     PROTOCOL_ERROR = 2
-    SERVICE_NOT_AVAILABLE = 7
     BY_APPLICATION = 11
-    TOO_MANY = 12
     NO_MORE_METHODS = 14

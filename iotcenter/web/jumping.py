@@ -27,6 +27,7 @@ class Jumping:
         self._ports = parts.ports
         self._addresses = Addresses(parts)
         self._open_ports = parts.center.open_ports
+        self._seconds = parts.clock.seconds
 
     def jump(self, request: Request, door: Door, user: str, host: str | None = None) -> Jump:
         """The gateway, at ``host`` or where whoever asks found the server. Raises ``HTTPProblem`` where it is off."""
@@ -35,7 +36,8 @@ class Jumping:
         return Jump(user, host or self._addresses.host(self._ports.ssh[0], request, door), *self._end())
 
     def open(self, principal: Principal, device: str, port: int, lifetime: float, listen: str | None) -> OpenPort:
-        """Open a port, on loopback unless ``listen`` (an address, a port, or both) says otherwise.
+        """Open a port, on loopback unless ``listen`` (an address, a port, or both) says otherwise; no longer than the
+        token lasts by which it is asked for.
 
         Others than this machine can only be let in by an admin: whoever reaches such a port need not sign in.
         """
@@ -44,6 +46,8 @@ class Jumping:
             raise HTTPProblem(403, "role", f"a port that others can reach takes the role {Role.ADMIN}")
         way = "the command line" if principal.via is Via.LOCAL else "the web"
         opener = Opener(principal.actor, way, principal.time_zone)
+        if principal.expires is not None:
+            lifetime = min(lifetime, principal.expires - self._seconds())
         return self._open_ports.open(device, port, lifetime, opener, (host, number))
 
     def _end(self) -> tuple[int, str]:

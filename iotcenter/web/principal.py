@@ -42,7 +42,7 @@ class Principal:
     """Somebody who may do what their role may. ``csrf`` is what the forms of their session carry.
 
     ``key`` tells this session or token from others, without being its secret. ``languages`` are those that the browser
-    asks for, best first.
+    asks for, best first. ``expires`` is when a token ends, if it does.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Principal:
     user: User | None = None
     key: str = field(default="", repr=False)
     languages: tuple[str, ...] = ()
+    expires: float | None = None
 
     @property
     def actor(self) -> str:
@@ -108,7 +109,7 @@ async def _by_token(authorization: str, parts: Parts) -> Principal:
     if scheme.lower() == "bearer" and secret.isascii() and 0 < len(secret) <= MAX_SECRET:
         token = await parts.tokens.find(secret)
         if token is not None:
-            return Principal(token.name, token.role, Via.TOKEN, key=_key(secret))
+            return Principal(token.name, token.role, Via.TOKEN, key=_key(secret), expires=token.expires)
     raise HTTPProblem(
         401, "bad_token", "this API token is not known, or has expired", headers={"WWW-Authenticate": "Bearer"}
     )

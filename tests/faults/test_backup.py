@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from iotcenter.gateway.host_key import FILE as HOST_KEY
 from tests.daemons import ServerProcess
 from tests.faults.fleet import Fleet
 from tests.processes import Program
@@ -76,11 +77,13 @@ class BackupTests(TestCase):
         self.assertEqual(json.loads(program.output)["devices"], 2)
 
     async def replace_server(self) -> None:
-        """Another machine, at the address of the one that is lost."""
+        """Another machine, at the address of the one that is lost. SSH clients know it as the same."""
         lost = self.fleet.server
+        key = (lost.directory / HOST_KEY).read_bytes()
         shutil.rmtree(lost.directory)
         self.fleet.server = ServerProcess(self.reactor, self.folder / "new", f"--tls=127.0.0.1:{lost.tls}")
         await self.run_line("restore", str(self.folder / "backup"))
         self.assertEqual((self.folder / "backup").stat().st_mode & 0o777, 0o600)
         await self.fleet.server.start()
+        self.assertEqual((self.folder / "new" / HOST_KEY).read_bytes(), key)
         await self.fleet.online()

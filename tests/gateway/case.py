@@ -68,7 +68,11 @@ class Echo(Protocol):
 
 def need_openssh() -> None:
     """Skip a test where OpenSSH is not installed; in CI that is a failure."""
-    reason = missing()
+    need(missing())
+
+
+def need(reason: str) -> None:
+    """Skip a test for a reason, where there is one; in CI that is a failure."""
     if reason and os.environ.get("CI") == "true":
         raise AssertionError(reason)
     if reason:

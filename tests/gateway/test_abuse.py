@@ -29,6 +29,7 @@ from iotcenter.gateway.host_key import host_key
 from iotcenter.gateway.numbers import Message
 from iotcenter.gateway.packets import Malformed, number, string
 from iotcenter.gateway.userauth import Guest
+from iotcenter.gateway.windows import Windows
 from tests.gateway.case import DEVICE, GatewayCase
 from tests.processes import resident, until
 
@@ -217,7 +218,7 @@ class GuestTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A guest."""
         self.tunnels = NoTunnels()
-        self.channels = Channels(Guest("ann", b"", "UTC"), cast(Any, self.tunnels), Opener("ann", "test"))
+        self.channels = Channels(Guest("ann", b"", "UTC"), cast(Any, self.tunnels), Opener("ann", "test"), Windows())
         self.transport = Quiet()
         self.channels.transport = cast(Any, self.transport)
         self.addCleanup(self.channels.serviceStopped)

@@ -11,10 +11,10 @@ from tempfile import mkdtemp
 from typing import Any
 
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from tests.daemons import ServerProcess
-from tests.gateway.case import need_openssh
+from tests.gateway.case import need, need_openssh
 
 
 class AlgorithmTests(TestCase):
@@ -26,8 +26,7 @@ class AlgorithmTests(TestCase):
 
         need_openssh()
         program = Path(sys.executable).with_name("ssh-audit")
-        if not program.exists():
-            raise SkipTest("ssh-audit is not installed")
+        need("" if program.exists() else "not installed: ssh-audit (see tests/requirements.txt)")
         folder = Path(mkdtemp(prefix="iotcenter-audit-"))
         self.addCleanup(shutil.rmtree, folder)
         server = ServerProcess(reactor, folder)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from iotcenter.gateway.userauth import TRIES
 from tests.gateway.case import DEVICE, GatewayCase
-from tests.gateway.openssh import Home
-from tests.processes import until
+from tests.gateway.openssh import Home, make_key
+from tests.processes import Program, until
 
 ELSEWHERE = (
     "127.0.0.1",
@@ -106,6 +107,21 @@ class SignInTests(GatewayCase):
                 self.addCleanup(program.end)
                 self.assertEqual(await program.outcome(), 255)
                 self.assertIn("Permission denied (publickey)", program.errors)
+
+    async def test_tries(self) -> None:
+        """A client may try six keys: with five others before it the right one is taken, with six it comes too late."""
+        others = [make_key(self.folder / f"other-{number}") for number in range(TRIES)]
+        for count, status in ((TRIES - 1, 0), (TRIES, 255)):
+            with self.subTest(count):
+                config = self.home.config.read_text()
+                files = "".join(f"  IdentityFile {key}\n" for key in others[:count])
+                several = self.folder / f"config-{count}"
+                several.write_text(config.replace("Host *\n", f"Host *\n{files}", 1))
+                program = Program(self.reactor, ["ssh", "-F", str(several), "-W", f"{DEVICE}:{self.echo}", "jump"])
+                self.addCleanup(program.end)
+                program.write(b"")
+                self.assertEqual(await program.outcome(), status, program.said)
+        self.assertIn("none of 6 keys is good: is yours on file? See iotcenter key add", program.errors)
 
     async def test_viewer(self) -> None:
         """A user without the role is told so, and what it takes."""

@@ -86,6 +86,17 @@ class TokenTests(WebTestCase):
         self.assertEqual((await self.ask("DELETE", "/api/v1/tokens/graphs", admin)).status, 204)
         self.assertEqual((await self.ask("GET", "/api/v1/open-ports", admin)).json(), [])
 
+    async def test_ports_when_it_ends(self) -> None:
+        """A port that a token opened is closed when the token ends, though it was to be open for longer."""
+        self.center.open_ports.listen = lambda host, port, connected: Door()
+        await self.device(hello=replace(HELLO, ssh=SshOffer((22,))))
+        ends = self.reactor.seconds() + 60
+        secret = await self.parts.tokens.create("graphs", Role.OPERATOR, ends)
+        program = Visitor({"Authorization": f"Bearer {secret}"})
+        wanted = {"port": 22, "lifetime": 3600}
+        answer = await self.ask("POST", "/api/v1/devices/kitchen-pi/open-ports", program, json=wanted)
+        self.assertLess(abs(answer.json()["expires"] - ends), 1)
+
     async def test_bad_ones(self) -> None:
         """A name that is taken, and a time that is over, are refused."""
         admin = await self.user(Role.ADMIN)
