@@ -29,6 +29,9 @@ REMOVED = "SELECT id FROM series WHERE device IS NULL LIMIT 1"
 FORGET_SERIES = "DELETE FROM series WHERE id = ?"
 FREE_PAGES = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count"
 
+GIVE_BACK = "PRAGMA incremental_vacuum(1)"
+"""One page, whatever the number: of a statement without columns, Python's ``sqlite3`` takes the first step alone."""
+
 EVERY = 3600.0
 """Seconds between two rounds: retention goes by days, and the forecast by hours."""
 
@@ -96,7 +99,7 @@ class Housekeeping:
         series = await self._advance()
         for kept in await self._database.scan(partial(droppable, series=series)):
             await self._repeat(partial(drop_some, kept=kept))
-        await self._repeat(_give_back)
+        await self._repeat(give_back)
         await self._database.write(partial(note_size, now=self._now()))
 
     async def _advance(self) -> list[From]:
@@ -160,10 +163,11 @@ def remove_some(connection: sqlite3.Connection) -> bool:
     return bool(removed)
 
 
-def _give_back(connection: sqlite3.Connection) -> bool:
+def give_back(connection: sqlite3.Connection) -> bool:
     """Shorten the file by some of its free pages."""
     [(free, pages)] = select(connection, FREE_PAGES)
     if free <= pages // SPARE:
         return False
-    select(connection, f"PRAGMA incremental_vacuum({min(PAGES_AT_ONCE, free - pages // SPARE)})")
+    for _ in range(min(PAGES_AT_ONCE, free - pages // SPARE)):
+        connection.execute(GIVE_BACK)
     return True

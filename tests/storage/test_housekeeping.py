@@ -10,7 +10,7 @@ from iotcenter.storage import housekeeping, retention
 from iotcenter.storage.devices import Devices
 from iotcenter.storage.errors import DiskFull
 from iotcenter.storage.history import BucketColumns, Question
-from iotcenter.storage.housekeeping import EVERY, Housekeeping
+from iotcenter.storage.housekeeping import EVERY, Housekeeping, give_back, remove_some
 from iotcenter.storage.retention import Earliest, Keep
 from iotcenter.wire.messages import MAX_READINGS, Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase, report
@@ -97,6 +97,18 @@ class RemovingTests(HousekeepingCase):
         [(after,)] = self.rows(size)
         self.assertLess(after, before / 2)
         self.assertEqual(self.rows("PRAGMA integrity_check"), [("ok",)])
+
+    async def test_room_by_steps(self) -> None:
+        """Each step gives back as many pages as it may: so gigabytes are back within minutes."""
+        self.patch(housekeeping, "PAGES_AT_ONCE", 10)
+        await self.measure(20)
+        await self.devices.remove(KITCHEN)
+        while await self.database.write(remove_some):
+            pass
+        size = "SELECT page_count FROM pragma_page_count"
+        [(before,)] = self.rows(size)
+        self.assertTrue(await self.database.write(give_back))
+        self.assertEqual(self.rows(size), [(before - 10,)])
 
 
 class RetainingTests(HousekeepingCase):
