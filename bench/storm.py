@@ -13,7 +13,7 @@ from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from _support import cpu_seconds, run, show, verdict
+from _support import cpu_seconds, load, run, show, verdict
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import LoopingCall
@@ -72,6 +72,7 @@ class Bench:
         self._half = options.devices // 2
         self._server = ServerProcess(reactor, folder / "server")
         self._crowds: list[Program] = []
+        self._played = 0.0
 
     async def run(self) -> None:
         """Enroll all, let them come, and print what was found."""
@@ -90,12 +91,15 @@ class Bench:
             slowest = sorted(probe.took)[int(len(probe.took) * 0.99)]
             memory = (resident(self._server.program.pid) - before) / links / 1000
             busy = cpu_seconds(self._server.program.pid) - busy
+            played = sum(cpu_seconds(crowd.pid) for crowd in self._crowds) - self._played
             show(
                 [
                     (f"until {links} devices are there", *verdict(took, UP_WITHIN, "s")),
                     ("processor time of the server for it", f"{busy:.1f} s", ""),
+                    ("processor time of the devices for it", f"{played:.1f} s", ""),
                     ("memory for each link", *verdict(memory, KILOBYTES_PER_LINK, "KB")),
                     ("answer over a link that stands, p99", *verdict(slowest, PING_WITHIN, "s")),
+                    ("load of the machine", load(), ""),
                 ]
             )
         finally:
@@ -109,6 +113,7 @@ class Bench:
             words = [sys.executable, "-m", "tests.faults.crowd", str(folder), str(self._server.tls), "3600", "wait"]
             self._crowds.append(Program(self._reactor, words))
         await self._all_say("ready\n")
+        self._played = sum(cpu_seconds(crowd.pid) for crowd in self._crowds)
         began = self._reactor.seconds()
         for crowd in self._crowds:
             crowd.write(b"go\n")

@@ -44,6 +44,7 @@ class HousekeepingCase(ReadingsCase):
         """Let time pass until ``condition`` holds."""
         for _ in range(1000):
             await self.database.write(lambda _: None)
+            await self.readings.written()
             if condition():
                 return
             if any(call.getTime() - self.clock.seconds() < 1 for call in self.waiting()):
