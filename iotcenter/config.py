@@ -72,6 +72,17 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     commit_every: Annotated[float, Meta(ge=0, le=60)] = 0.0
 
 
+class FileSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table ``[files]``: photos and other files that devices send. ``megabytes`` is how large one may be (0: none
+    is taken), ``keep`` and ``keep_megabytes`` how much is kept of each device, and ``total_megabytes`` of all: beyond
+    it the oldest of whoever has most make way."""
+
+    megabytes: Annotated[float, Meta(ge=0, le=10_000)] = 20.0
+    keep: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    keep_megabytes: Annotated[float, Meta(gt=0, le=1e9)] = 500.0
+    total_megabytes: Annotated[float, Meta(gt=0, le=1e9)] = 2000.0
+
+
 class BackupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[backup]``: every how many hours one is made by itself (0: never), in which directory, how many are
     kept, and the file whose first line is their passphrase."""
@@ -92,6 +103,7 @@ class Config(Struct, frozen=True):
     storage: StorageSettings
     transports: dict[str, Struct]
     backup: BackupSettings = BackupSettings()
+    files: FileSettings = FileSettings()
     file: Path | None = None
 
 
@@ -101,6 +113,7 @@ _PARTS: dict[str, type[Struct]] = {
     "log": LogSettings,
     "storage": StorageSettings,
     "backup": BackupSettings,
+    "files": FileSettings,
 }
 
 
@@ -119,12 +132,13 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
         table, key = {"web": ("web", "http"), "https": ("web", "https")}.get(flag, (flag, "listen"))
         tables[table] = {**_table(tables, table, file), key: value}
     settings = {name: _convert(_table(tables, name, file), kind, name) for name, kind in kinds.items()}
-    web, ssh, log, storage, backup = (settings.pop(name) for name in _PARTS)
+    web, ssh, log, storage, backup, files = (settings.pop(name) for name in _PARTS)
     assert isinstance(web, WebSettings)
     assert isinstance(ssh, SshSettings)
     assert isinstance(log, LogSettings)
     assert isinstance(storage, StorageSettings)
     assert isinstance(backup, BackupSettings)
+    assert isinstance(files, FileSettings)
     _check_listeners(web, ssh, settings)
     for name in web.names:
         if not is_host(name):
@@ -135,7 +149,11 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
         raise ConfigError("web.certificate and web.key go together: set both, or neither")
     if backup.every and not backup.directory:
         raise ConfigError("backup.directory is missing: backup.every needs to know where to put them")
-    return Config(web, ssh, log, storage, settings, backup, file.absolute() if file is not None else None)
+    if files.megabytes > min(files.keep_megabytes, files.total_megabytes):
+        raise ConfigError(
+            "files.megabytes is more than files.keep_megabytes or files.total_megabytes: not one would fit"
+        )
+    return Config(web, ssh, log, storage, settings, backup, files, file.absolute() if file is not None else None)
 
 
 def _read(file: Path) -> dict[str, Any]:

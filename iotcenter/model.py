@@ -205,6 +205,8 @@ class EventKind(StrEnum):
     DEVICE_REVOKED = "device.revoked"
     DEVICE_REMOVED = "device.removed"
     DEVICE_WARNED = "device.warned"
+    DEVICE_CHANGED = "device.changed"
+    FILE_REMOVED = "file.removed"
     COMMAND_GIVEN = "command.given"
     COMMAND_ENDED = "command.ended"
     TUNNEL_OPENED = "tunnel.opened"
@@ -329,9 +331,16 @@ class Account(Noun, frozen=True, omit_defaults=False):
     refused: int = 0
 
 
+class Photo(Noun, frozen=True, omit_defaults=False):
+    """A photo of a device, by its id among the files, and when it was taken."""
+
+    id: int
+    time: float
+
+
 class Device(Noun, frozen=True, omit_defaults=False):
     """A device as the API shows it. ``reason`` says in words why the state is not online, ``clock_offset`` by how many
-    seconds its clock is ahead of the server's."""
+    seconds its clock is ahead of the server's, ``photo`` which is its newest."""
 
     name: DeviceName
     id: DeviceId
@@ -352,6 +361,7 @@ class Device(Noun, frozen=True, omit_defaults=False):
     commands: tuple[CommandOffer, ...] = ()
     ssh: SshOffer = SshOffer()
     account: Account = Account()
+    photo: Photo | None = None
 
 
 class Command(Noun, frozen=True, omit_defaults=False):

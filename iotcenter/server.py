@@ -18,7 +18,7 @@ from iotcenter.banner import Opened
 from iotcenter.center.center import Center
 from iotcenter.center.tunnels import Limits
 from iotcenter.clock import Clock
-from iotcenter.config import Config
+from iotcenter.config import Config, FileSettings
 from iotcenter.config import WebSettings as WebTable
 from iotcenter.gateway.doors import listen_with
 from iotcenter.gateway.gateway import Gateway
@@ -36,6 +36,7 @@ from iotcenter.identity.users import Users
 from iotcenter.identity.web_certificate import WebCertificate
 from iotcenter.interfaces import House
 from iotcenter.listening import OFF, ControlSocket, Held, Listener, endpoint_string
+from iotcenter.storage.file_rows import FileLimits
 from iotcenter.storage.lock import DataLock
 from iotcenter.storage.retention import Keep
 from iotcenter.storage.store import FILE, Store
@@ -75,7 +76,8 @@ class Server:
         self._registrations = Registrations(self._store, self._accounts, passwords, self._clock.seconds)
         self._setup_link = SetupLink(self._store, self._users, self._clock.seconds)
         self._web_certificate = _web_certificate(directory, self._authority, config.web, self._clock)
-        self._center = Center(self._store, self._accounts, self._clock, Limits(config.ssh.idle, config.ssh.life))
+        limits = Limits(config.ssh.idle, config.ssh.life)
+        self._center = Center(self._store, self._accounts, self._clock, limits, _file_limits(config.files))
         self._ssh_keys = SshKeys(self._store, self._clock.seconds)
         self._users.changed = self._user_changed
         self._center.open_ports.listen = listen_with(reactor)
@@ -229,6 +231,11 @@ class Server:
 
 def _is_on(settings: Struct) -> bool:
     return bool(getattr(settings, "on", getattr(settings, "listen", OFF) != OFF))
+
+
+def _file_limits(table: FileSettings) -> FileLimits:
+    size, each, total = table.megabytes, table.keep_megabytes, table.total_megabytes
+    return FileLimits(round(size * 1e6), table.keep, round(each * 1e6), round(total * 1e6))
 
 
 def _addresses(name: str, service: IService) -> dict[str, tuple[str, int]]:

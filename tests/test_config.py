@@ -41,7 +41,7 @@ class ConfigTests(SynchronousTestCase):
 
     def test_unknown_keys_are_named(self) -> None:
         """With those that there are."""
-        self.assertIn("unknown key gps; allowed: backup, log, ssh, storage, tls, web", self.complaint("[gps]"))
+        self.assertIn("unknown key gps; allowed: backup, files, log, ssh, storage, tls, web", self.complaint("[gps]"))
         self.assertEqual(
             self.complaint("[tls]\nheartbeet = 3"), "unknown key tls.heartbeet; allowed: listen, heartbeat"
         )

@@ -40,7 +40,7 @@ class ConfigurationTests(SynchronousTestCase):
         kinds = {name: transport.settings for name, transport in find_transports().items()}
         config = load_config(file, {}, kinds)
         self.assertEqual(replace(config, file=None), load_config(None, {}, kinds))
-        for settings in (config.web, config.ssh, config.log, config.backup, *config.transports.values()):
+        for settings in (config.web, config.ssh, config.log, config.backup, config.files, *config.transports.values()):
             for key in settings.__struct_fields__:
                 self.assertRegex(shown, rf"(?m)^{key} = ")
         file.write_text(own_certificate)

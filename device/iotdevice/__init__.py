@@ -14,6 +14,7 @@
 from iotcenter.model import LogLevel, Series
 from iotdevice.app import App, CommandError
 from iotdevice.arguments import Colour, DeclarationError, Limits, Secret, Text
+from iotdevice.upload import Upload, UploadError
 from iotdevice.version import __version__
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     "Secret",
     "Series",
     "Text",
+    "Upload",
+    "UploadError",
     "__version__",
 ]

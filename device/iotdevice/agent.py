@@ -10,7 +10,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from iotcenter.model import LogLevel, SshOffer
-from iotcenter.wire.messages import Ack, Busy, Command, Hello, Tunnel, Welcome
+from iotcenter.wire.messages import Ack, Busy, Command, FileAck, Hello, Tunnel, Welcome
 from iotdevice import spool
 from iotdevice.app import App
 from iotdevice.application import Application
@@ -34,6 +34,8 @@ from iotdevice.timers import Timers
 from iotdevice.tls import Handshakes, endpoint
 from iotdevice.tunnels import Tunnels
 from iotdevice.udp_link import over_udp
+from iotdevice.upload_queue import UploadQueue
+from iotdevice.uploads import Uploads
 from iotdevice.version import AGENT
 from iotdevice.workers import Workers
 
@@ -41,6 +43,11 @@ SENSOR_THREADS = 10
 COMMAND_THREADS = 4
 LOADING_THREADS = 4
 """How many functions of the application run at the same time; the threads are made when they are needed."""
+
+UPLOADS = "uploads"
+"""The folder in the data directory where files wait."""
+
+UPLOADS_NEED_TLS = "uploads need TLS: this device's link goes over UDP"
 
 APP_WITHIN = 10.0
 """Seconds that the first link waits for the application, so that commands that wait on the server find it there."""
@@ -89,14 +96,17 @@ class Agent(Service):
         self._outbox = Outbox(self._spool, start, self._disk, clock, log, home.settings.spool)
         self._command_threads = Workers(reactor, "commands", COMMAND_THREADS)
         self._commands = Commands(self._spool, self._spool.commands(), self._disk, self._command_threads, reactor, log)
+        self._copying = Workers(reactor, "uploads", 1)
         self._greeter = Greeter(self._hello, clock)
         self._outbox.losing = self._greeter.changed
         self._health = Health(self._fares)
+        self._uploads = self._new_uploads()
         self._application: Application | None = None
         self._loading = Workers(reactor, "loading", LOADING_THREADS)
         self._loader = Loader(home.app, Stage(self._loading, clock, log, self._health))
         renewal = Renewal(home.directory, home.credentials, clock, log)
         self._tunnels = self._new_tunnels(renewal)
+        self._uploads.start()
         self._connection = self._new_connection(renewal)
         self._timers.within(APP_WITHIN, self._connection.start)
         self._loader.start(self._loaded)
@@ -113,13 +123,23 @@ class Agent(Service):
         if self._application is not None:
             self._application.stop()
         self._tunnels.stop()
+        self._uploads.stop()
         await self._connection.stop()
         await self._outbox.stop()
         await self._disk.run(self._spool.close)
         await self._disk.stop(DISK_WITHIN)
-        for threads in (self._sensors, self._command_threads, self._loading):
+        for threads in (self._sensors, self._command_threads, self._loading, self._copying):
             await threads.stop(THREADS_WITHIN)
         self._home.lock.release()
+
+    def _new_uploads(self) -> Uploads:
+        return Uploads(
+            UploadQueue(self._home.directory / UPLOADS, self._home.settings.uploads),
+            Stage(self._copying, self._clock, self._log, self._health),
+            self._reactor,
+            lambda: self._outbox.behind,
+            UPLOADS_NEED_TLS if self._home.udp_key is not None else "",
+        )
 
     def _new_tunnels(self, renewal: Renewal) -> Tunnels:
         server = self._home.settings.tunnels
@@ -135,12 +155,13 @@ class Agent(Service):
         server = self._home.settings.address
         talk = Talk(
             self._greeter.hello,
-            [self._greeter, self._outbox, self._commands, self._log, self._tunnels],
+            [self._greeter, self._outbox, self._commands, self._log, self._uploads, self._tunnels],
             {
                 Welcome: self._welcomed,
                 Ack: self._outbox.acknowledged,
                 Busy: self._outbox.busy,
                 Command: self._commands.received,
+                FileAck: self._uploads.acknowledged,
                 Tunnel: self._tunnels.asked,
             },
         )
@@ -170,6 +191,7 @@ class Agent(Service):
             self._greeter.changed,
         )
         self._commands.serve(app)
+        self._uploads.serve(app)
         self._application.start()
         self._fares()
 
@@ -193,6 +215,7 @@ class Agent(Service):
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
+        self._uploads.allowed(welcome.files)
         self._log.say(f"Connected to {self._home.settings.server} as {welcome.name}")
         if welcome.name != self._name:
             self._name = welcome.name

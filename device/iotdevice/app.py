@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,6 +13,7 @@ from iotcenter.wire.messages import MAX_OFFERS, MAX_SERIES
 from iotdevice.arguments import DeclarationError, Signature, read_signature, valid
 from iotdevice.config import Settings
 from iotdevice.mailbox import Mailbox
+from iotdevice.upload import Upload, UploadError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +23,10 @@ thought."""
 
 MAX_MAIL = 10_000
 """How many reports and lines may wait for the agent: a loop that reports without a pause fills this, not the memory."""
+
+
+MAX_UPLOADS = 8
+"""How many files may wait to be brought to disk: they are in memory until then."""
 
 
 class CommandError(Exception):
@@ -69,7 +75,7 @@ class App:
     """One device's application. The module that ``twistd iotdevice`` loads makes one, named ``app``.
 
     Plain functions run in a thread, ``async`` ones on Twisted's reactor, where they may await Deferreds and must not
-    block. ``log``, ``report`` and ``interval`` may be called from any thread, before the agent runs too.
+    block. ``log``, ``report``, ``upload`` and ``interval`` may be called from any thread, before the agent runs too.
 
     ``settings`` holds what ``iotdevice.toml`` says, from the moment the agent has taken the application in.
     """
@@ -79,6 +85,7 @@ class App:
         self.commands: dict[str, CommandFunction] = {}
         self.settings = Settings()
         self.mailbox: Mailbox[Said | Reported | Retimed] = Mailbox(MAX_MAIL)
+        self.uploads: Mailbox[Upload] = Mailbox(MAX_UPLOADS)
 
     def sensor(
         self,
@@ -132,6 +139,18 @@ class App:
     def report(self, name: str, value: Any, *, unit: str = "", label: str = "", decimals: int | None = None) -> None:
         """Report a value that came by itself: a door that opened, a message on a bus."""
         self.mailbox.post(Reported(Series(str(name), label, unit, 0.0, decimals), value))
+
+    def upload(self, content: bytes | str | os.PathLike[str], media_type: str = "", *, name: str = "") -> Upload:
+        """Send a photo or another file to the server: its content, or the path of a file, which is copied.
+
+        It waits on disk until the server has it, through breaks of the link and restarts. What is returned tells when
+        it is there, see ``Upload``. A command's uploads are shown as its result. Raises ``UploadError`` where too many
+        have been handed in at once.
+        """
+        upload = Upload(content, media_type, name)
+        if not self.uploads.post(upload):
+            raise UploadError(f"{MAX_UPLOADS} files wait to be brought to disk already: hand in the next ones later")
+        return upload
 
     def interval(self, seconds: float, *names: str) -> None:
         """Run the sensors ``names``, or all where none is named, every ``seconds`` from now on, until the agent starts

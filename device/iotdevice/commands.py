@@ -16,6 +16,7 @@ from iotdevice.channel import Channel
 from iotdevice.devicelog import DeviceLog
 from iotdevice.errors import describe, file_of, printable
 from iotdevice.spool import Spool, SpoolError
+from iotdevice.upload import COMMAND
 from iotdevice.values import BadValue, result_of
 from iotdevice.workers import Runs, call
 
@@ -105,6 +106,7 @@ class Commands:
             arguments = offered.signature.bind(command.args)
         except (CommandError, ArgumentsError) as error:
             return _failed(command.id, str(error))
+        COMMAND.set(command.id)
         try:
             returned = await call(self._threads, offered.function, **arguments)
             return Result(command.id, ResultState.DONE, result_of(returned))

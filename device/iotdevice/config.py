@@ -47,6 +47,12 @@ class SshSettings(Struct, frozen=True):
     server: str = ""
 
 
+class UploadSettings(Struct, frozen=True):
+    """``[uploads]``: how many megabytes of files wait on disk until the server has them; then the oldest make way."""
+
+    megabytes: Annotated[int, Meta(ge=1, le=100_000)] = 100
+
+
 class Settings(Struct, frozen=True):
     """All of ``iotdevice.toml``.
 
@@ -61,6 +67,7 @@ class Settings(Struct, frozen=True):
     allow_reboot: bool = False
     spool: SpoolSettings = SpoolSettings()
     ssh: SshSettings = SshSettings()
+    uploads: UploadSettings = UploadSettings()
 
     @property
     def address(self) -> Address:

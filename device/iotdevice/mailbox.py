@@ -21,17 +21,18 @@ class Mailbox(Generic[T]):
         self._wake: Callable[[], None] | None = None
         self._woken = False
 
-    def post(self, item: T) -> None:
-        """Leave ``item`` for the owner. From any thread; never blocks."""
+    def post(self, item: T) -> bool:
+        """Leave ``item`` for the owner; whether there was room. From any thread; never blocks."""
         with self._lock:
             if len(self._items) >= self._limit:
                 self._dropped += 1
-                return
+                return False
             self._items.append(item)
             wake = None if self._woken else self._wake
             self._woken = True
         if wake is not None:
             wake()
+        return True
 
     def take(self) -> tuple[list[T], int]:
         """All that waits, oldest first, and how many were dropped since the last time."""

@@ -85,6 +85,11 @@ class Outbox:
         self._timers.within(self._pause, self._save)
         self._timers.within(GATHER, self._send)
 
+    @property
+    def behind(self) -> bool:
+        """Whether more readings wait than are on their way: what is not a reading shall wait too."""
+        return self._fetching or not self._window.room or self._timers.pending(self._resume)
+
     def lose(self, count: int) -> None:
         """``count`` readings had to be thrown away."""
         if count:

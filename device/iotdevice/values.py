@@ -10,6 +10,8 @@ import msgspec
 
 from iotcenter.model import MAX_RESULT, MAX_SHORT_TEXT, Value
 from iotdevice.app import Sensor
+from iotdevice.errors import printable
+from iotdevice.upload import Upload
 
 
 class BadValue(Exception):
@@ -49,7 +51,12 @@ def value_of(value: Any) -> Value:
 
 
 def result_of(returned: Any) -> Any:
-    """What a command returned, as its sender gets it: what JSON can say, within bounds. Raises ``BadValue``."""
+    """What a command returned, as its sender gets it: what JSON can say, within bounds. Raises ``BadValue``.
+
+    An upload is shown by itself; in its place stands its name.
+    """
+    if isinstance(returned, Upload):
+        return printable(returned.name)
     try:
         text = msgspec.json.encode(returned)
         result = msgspec.json.decode(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -27,10 +28,11 @@ class Runs(Protocol):
 
 
 async def call(runs: Runs, function: Callable[..., Any], **arguments: Any) -> Any:
-    """What an application's function returns: an ``async`` one runs on the reactor's thread, a plain one in another."""
+    """What an application's function returns: an ``async`` one runs on the reactor's thread, a plain one in another, in
+    the same context."""
     if inspect.iscoroutinefunction(function):
         return await function(**arguments)
-    return await runs.run(function, **arguments)
+    return await runs.run(copy_context().run, function, **arguments)
 
 
 class _Job(NamedTuple):

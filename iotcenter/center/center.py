@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from iotcenter.center.commands import Commands
 from iotcenter.center.devices import Devices
 from iotcenter.center.events import Events
+from iotcenter.center.files import DEFAULT_LIMITS as DEFAULT_FILE_LIMITS
+from iotcenter.center.files import Files
 from iotcenter.center.history import History
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.links import DeviceLink, Links
@@ -18,10 +20,11 @@ from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
 from iotcenter.interfaces import Clock, Link
 from iotcenter.model import DeviceId, EventKind, LogLevel, LogLine
+from iotcenter.storage.file_rows import FileLimits
 from iotcenter.storage.store import Store
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.joint import Half, Side
-from iotcenter.wire.messages import Hello, Log, Report, Result, Tunnel
+from iotcenter.wire.messages import File, Hello, Log, Report, Result, Tunnel
 
 
 class Center:
@@ -31,15 +34,23 @@ class Center:
     end.
     """
 
-    def __init__(self, store: Store, accounts: Accounts, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        clock: Clock,
+        limits: Limits = DEFAULT_LIMITS,
+        files: FileLimits = DEFAULT_FILE_LIMITS,
+    ) -> None:
         self._store = store
         self.subscribers = Subscribers(clock)
         self.events = Events(store, clock.seconds)
         self.devices = Devices(store, accounts, self.subscribers, self.events, clock)
-        self.links = Links(store, self.devices, self.subscribers, clock)
+        self.links = Links(store, self.devices, self.subscribers, clock, files.size)
         self.readings = Readings(store, self.devices, self.subscribers, clock)
         self.commands = Commands(store, self.devices, self.subscribers, self.events, clock)
         self.logs = Logs(store, self.devices, self.subscribers, clock)
+        self.files = Files(store, self.devices, self.subscribers, self.events, clock, files)
         self.history = History(store, self.devices)
         self.tunnels = Tunnels(self.devices, self.events, clock, limits)
         self.open_ports = OpenPorts(self.devices, self.tunnels, self.events, clock)
@@ -54,6 +65,7 @@ class Center:
             DamagedReport: self.readings.report,
             Result: self.commands.result,
             Log: self.logs.received,
+            File: self.files.received,
             Tunnel: self.tunnels.answered,
             Hello: self.links.offered,
         }
@@ -62,6 +74,7 @@ class Center:
         """Take up what is kept on disk."""
         await self.devices.load()
         await self.commands.load()
+        await self.files.load()
         self._store.readings.start()
 
     def start(self) -> None:
@@ -99,6 +112,7 @@ class Center:
     def _leaving(self, known: KnownDevice) -> None:
         self.commands.removed(known)
         self.open_ports.removed(known)
+        self.files.removed(known)
 
     def _parted(self, link: DeviceLink) -> None:
         self.commands.parted(link)

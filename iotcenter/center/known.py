@@ -15,6 +15,7 @@ from iotcenter.model import (
     CommandOffer,
     Device,
     DeviceId,
+    Photo,
     PresenceState,
     Reading,
     Series,
@@ -57,6 +58,7 @@ class KnownDevice:
         self.late = 0
         self.refused = 0
         self.lost = Lost()
+        self.photo: Photo | None = None
         self._trends: dict[str, TrendOf] = {}
         self._series: dict[str, Series] = {}
         self._every = 0.0
@@ -146,6 +148,7 @@ class KnownDevice:
             commands=self.commands,
             ssh=self.ssh,
             account=Account(self.received, self.duplicates, self.late, self.lost.total, self.refused),
+            photo=self.photo,
         )
 
     def _values(self, now: float) -> tuple[SeriesValue, ...]:

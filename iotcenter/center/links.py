@@ -96,8 +96,10 @@ class Links:
 
     log = Logger()
 
-    def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock) -> None:
+    def __init__(self, store: Store, devices: Devices, subscribers: Subscribers, clock: Clock, files: int = 0) -> None:
+        """``files`` is how many bytes a file may have that devices send; 0: none are taken."""
         self.clock = clock
+        self._files = files
         self.handlers: Mapping[type, Handler] = {}
         self.take_reports: TakeReports = lambda *_: None
         self.joined: Callable[[DeviceLink], None] = lambda _: None
@@ -135,7 +137,8 @@ class Links:
         known.transport = link.transport
         if old is not None:
             old.link.close(CloseCode.REPLACED, "the device opened a newer link")
-        link.send(Welcome(known.name, known.id, self.clock.seconds(), link.heartbeat, f"iotcenter/{__version__}"))
+        agent, now = f"iotcenter/{__version__}", self.clock.seconds()
+        link.send(Welcome(known.name, known.id, now, link.heartbeat, agent, self._files))
         if hello is not None:
             self.offered(attachment, hello)
         self._say(

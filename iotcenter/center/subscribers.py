@@ -33,6 +33,26 @@ class StoredLine(Noun, frozen=True, omit_defaults=False):
     text: str
 
 
+class StoredFile(Noun, frozen=True, omit_defaults=False):
+    """A photo or another file of a device. ``image`` says that its content is a picture that may be shown; then
+    ``media_type`` is that of the content, otherwise what the device says.
+
+    ``time`` is when it was made, as far as that is known, ``received`` when the last of it came. ``command`` is the
+    number of the command that it is a result of.
+    """
+
+    device: str
+    id: int
+    name: str
+    media_type: str
+    image: bool
+    size: int
+    sha256: str
+    time: float
+    received: float
+    command: int | None = None
+
+
 class ReadingsEvent(Noun, frozen=True):
     """All series that changed since the last such event, each with its newest value."""
 
@@ -74,7 +94,13 @@ class LogEvent(Noun, frozen=True):
     line: StoredLine
 
 
-Event = ReadingsEvent | PresenceEvent | DeviceEvent | RemovedEvent | CommandEvent | LogEvent
+class FileEvent(Noun, frozen=True):
+    """A file of a device has come, all of it."""
+
+    file: StoredFile
+
+
+Event = ReadingsEvent | PresenceEvent | DeviceEvent | RemovedEvent | CommandEvent | LogEvent | FileEvent
 Subscriber = Callable[[Event], None]
 
 

@@ -20,6 +20,7 @@ from iotcenter.storage.enrollments import Enrollments
 from iotcenter.storage.entries import position
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.events import Events
+from iotcenter.storage.files import Files
 from iotcenter.storage.forecast import Disk, disk
 from iotcenter.storage.housekeeping import Housekeeping
 from iotcenter.storage.importing import Imports
@@ -36,6 +37,7 @@ from iotcenter.storage.udp_keys import UdpKeys
 FILE = "iotcenter.db"
 INBOX = "inbox"
 ASIDE = "set-aside"
+FILES = "files"
 """What of all this is called what, in the data directory."""
 
 
@@ -51,7 +53,8 @@ class Store:
         self._merger = Merger(self._database, self._inbox, Intake(), SetAside(directory / ASIDE), reactor, commit_every)
         self.readings = Readings(self._database, self._inbox, self._merger)
         self._housekeeping = Housekeeping(self._database, reactor, self.readings)
-        self.devices = Devices(self._database, removed=self._housekeeping.wake)
+        self.files = Files(self._database, directory / FILES, reactor)
+        self.devices = Devices(self._database, removed=self._removed)
         self.arrivals = Arrivals(self._database)
         self.commands = Commands(self._database)
         self.logs = Logs(self._database)
@@ -85,10 +88,12 @@ class Store:
         self.last_written = max((file.stat().st_mtime for file in files), default=0.0)
         self._care.open()
         self._inbox.open(self._database.look(position))
+        self.files.open()
 
     def start(self, keep: Keep, now: Callable[[], float]) -> None:
         """Begin to keep house: what is older than ``keep`` says is dropped. ``now`` is the Unix time."""
         self._housekeeping.start(keep, now)
+        self.files.start(now())
 
     def keep_house(self) -> None:
         """There may be something to delete: do not wait for the next round."""
@@ -103,7 +108,13 @@ class Store:
         self._housekeeping.stop()
         return Deferred.fromCoroutine(self._close())
 
+    def _removed(self) -> None:
+        """A device is no more: what hung on it is to be deleted."""
+        self._housekeeping.wake()
+        self.files.sweep()
+
     async def _close(self) -> None:
+        self.files.close()
         await self._inbox.close()
         await self._merger.stop()
         await self._care.close()

@@ -11,6 +11,7 @@ from iotcenter.center.subscribers import (
     CommandEvent,
     DeviceEvent,
     Event,
+    FileEvent,
     LogEvent,
     PresenceEvent,
     ReadingsEvent,
@@ -72,5 +73,7 @@ def frames_of(event: Event) -> bytes:
             return frame("removed", Removed(name))
         case CommandEvent(command=command):
             return frame("command", command)
+        case FileEvent(file=file):
+            return frame("file", file)
         case LogEvent(device=name, line=line):
             return frame("log", Logged(name, line.id, line.time, line.level, line.text))

@@ -37,6 +37,9 @@ MAX_OFFERS = 64
 MAX_LINES = 100
 """The most lines of log in one message."""
 
+MAX_CHUNK = 128 * 1024
+"""The most bytes of a file in one message. A device sends one at a time, and smaller ones where the link is slow."""
+
 MAX_COMMANDS = 16
 """The most commands under way on one device. The server sends no more before one of them ends, and a device refuses
 more: a queue belongs where its owner sees it."""
@@ -66,13 +69,14 @@ class Hello(Message, frozen=True, tag=1):
 
 class Welcome(Message, frozen=True, tag=2):
     """The server takes the device in. ``heartbeat`` is the silence after which either side asks whether the other
-    lives."""
+    lives, ``files`` how many bytes the largest file may have that the server takes: 0 where it takes none."""
 
     name: str
     id: str
     time: Time
     heartbeat: Interval
     agent: ShortText = ""
+    files: Counter = 0
 
 
 class Report(Message, frozen=True, tag=3):
@@ -147,14 +151,43 @@ class Log(Message, frozen=True, tag=8):
 
 
 class File(Message, frozen=True, tag=9):
-    """A piece of a photo or another upload: ``data`` belongs at ``offset`` of the ``size`` bytes of the file ``id``."""
+    """A piece of a photo or another upload: ``data`` belongs at ``offset`` of the ``size`` bytes of the file ``id``.
+
+    The device chooses ``id`` so that it never comes again, and sends the next piece when it has the ``FileAck`` of the
+    last; one without data asks how much the server has. ``digest`` is the SHA-256 of the whole. ``time`` is when the
+    file was made, as in ``Reading``, 0 where the device does not know. ``command`` is what it is the result of, 0 for
+    nothing.
+    """
 
     id: Counter
     name: ShortText
     media_type: ShortText
     size: Counter
     offset: Counter
-    data: Annotated[bytes, Meta(max_length=128 * 1024)]
+    data: Annotated[bytes, Meta(max_length=MAX_CHUNK)]
+    digest: Annotated[bytes, Meta(max_length=32)] = b""
+    time: Time = 0.0
+    command: Counter = 0
+
+
+class FileState(StrEnum):
+    """What a server says of a file."""
+
+    WANTED = "wanted"
+    STORED = "stored"
+    REFUSED = "refused"
+    BUSY = "busy"
+
+
+class FileAck(Message, frozen=True, tag=17):
+    """The bytes of the file ``id`` from ``offset`` on are wanted; or all of it is on disk, or will never be taken, or
+    cannot be taken now, which the device tries again after ``retry`` seconds."""
+
+    id: Counter
+    state: FileState
+    offset: Counter = 0
+    retry: Interval = 0.0
+    reason: Text = ""
 
 
 class TunnelAction(StrEnum):
@@ -241,6 +274,7 @@ ANY = (
     | Result
     | Log
     | File
+    | FileAck
     | Tunnel
     | Renew
     | Ping

@@ -61,7 +61,21 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(
         m.Log, st.lists(st.builds(LogLine, times, st.sampled_from(LogLevel), short), min_size=1, max_size=3).map(tuple)
     ),
-    st.builds(m.File, st.integers(0, 99), short, short, st.integers(0, 99), st.integers(0, 99), st.binary(max_size=50)),
+    st.builds(
+        m.File,
+        st.integers(0, 99),
+        short,
+        short,
+        st.integers(0, 99),
+        st.integers(0, 99),
+        st.binary(max_size=50),
+        st.binary(max_size=32),
+        times,
+        st.integers(0, 2**40),
+    ),
+    st.builds(
+        m.FileAck, st.integers(0, 99), st.sampled_from(m.FileState), st.integers(0, 99), st.floats(0, 100), short
+    ),
     st.builds(m.Tunnel, st.binary(min_size=16, max_size=32), st.sampled_from(m.TunnelAction), st.integers(0, 65535)),
     st.builds(m.Renew, st.binary(max_size=50), st.binary(max_size=50)),
     st.builds(m.Ping),

@@ -8,6 +8,7 @@ from iotcenter.web.api.commands import CommandHandlers
 from iotcenter.web.api.devices import DeviceHandlers
 from iotcenter.web.api.enrollments import EnrollmentHandlers
 from iotcenter.web.api.events import EventHandlers
+from iotcenter.web.api.files import FileHandlers
 from iotcenter.web.api.imports import ImportHandlers
 from iotcenter.web.api.logs import LogHandlers
 from iotcenter.web.api.readings import ReadingHandlers
@@ -26,6 +27,7 @@ _KINDS = (
     DeviceHandlers,
     CommandHandlers,
     LogHandlers,
+    FileHandlers,
     ReadingHandlers,
     RetentionHandlers,
     ImportHandlers,

@@ -29,6 +29,7 @@ from iotcenter.model import (
 )
 from iotcenter.storage import arrivals
 from iotcenter.storage.events import MOST_EVENTS
+from iotcenter.storage.file_rows import MOST_IN_ANSWER
 from iotcenter.storage.forecast import Disk
 
 When = Annotated[str, Meta(max_length=40, description="Unix seconds, ISO 8601, or now-6h (s, m, h, d, w)")]
@@ -82,6 +83,20 @@ class LogQuery(Taken, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=MAX_LINES)] = 100
     before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
     level: LogLevel = LogLevel.DEBUG
+
+
+class FileQuery(Taken, frozen=True):
+    """Which files: at most ``limit``, from the one before the id ``before`` on; with ``photos``, only pictures."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_IN_ANSWER)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    photos: bool = False
+
+
+class FilesKept(Taken, frozen=True):
+    """How many files of a device are kept, the newest; null: as many as the configuration says."""
+
+    keep: Annotated[int, Meta(ge=1, le=10_000)] | None
 
 
 class ArrivalsQuery(Taken, frozen=True):
