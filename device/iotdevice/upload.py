@@ -32,7 +32,7 @@ class Upload:
     """
 
     def __init__(self, content: bytes | str | os.PathLike[str], media_type: str = "", name: str = "") -> None:
-        self.content = Path(content) if isinstance(content, (str, os.PathLike)) else bytes(content)
+        self.content = Path(content) if isinstance(content, (str, os.PathLike)) else bytes(memoryview(content))
         path = self.content if isinstance(self.content, Path) else None
         self.media_type = (media_type or _guess(path))[:MAX_NAME]
         self.name = (name or (path.name if path else _name_for(self.media_type)))[:MAX_NAME]

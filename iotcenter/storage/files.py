@@ -96,15 +96,15 @@ class Files:
     async def complete(self, file: FileRow, limits: FileLimits) -> FileRow:
         """All of a file is here: keep it. What comes back has its id, and says whether it is a picture.
 
-        Raises ``folder.Damaged`` where the content is not what ``digest`` says; then it has to come anew. ``NotFound``
-        where the device is gone.
+        Raises ``folder.Damaged`` where the content is not what ``size`` and ``digest`` say; then it has to come anew.
+        ``NotFound`` where the device is gone.
         """
         self._unfinished.end(file.device)
         path = secrets.token_hex(16)
         self._placing.add(path)
         try:
             part = part_name(file.device, file.number)
-            head = await self._write(self._folder.complete, part, file.digest, path)
+            head = await self._write(self._folder.complete, part, file.size, file.digest, path)
             placed = replace(file, path=path, image=picture_type(head))
             kept, gone = await self._database.write(partial(rows.add_file, row=placed, limits=limits))
         except NotFound:

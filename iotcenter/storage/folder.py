@@ -82,15 +82,16 @@ class Folder:
             finally:
                 os.close(descriptor)
 
-    def complete(self, part: str, digest: bytes, name: str) -> bytes:
+    def complete(self, part: str, size: int, digest: bytes, name: str) -> bytes:
         """Make the part a file called ``name``, on disk when this returns; its first bytes.
 
-        Raises ``Damaged`` where the SHA-256 is another; the part is gone then.
+        Raises ``Damaged`` where its size or its SHA-256 is another; the part is gone then.
         """
         path = self._directory / part
         with disk_errors_in_words():
             with os.fdopen(os.open(path, os.O_RDONLY | _OPEN), "rb") as file:
-                if hashlib.file_digest(file, "sha256").digest() != digest:
+                whole = os.fstat(file.fileno()).st_size == size
+                if not whole or hashlib.file_digest(file, "sha256").digest() != digest:
                     path.unlink()
                     raise Damaged
                 file.seek(0)
