@@ -118,6 +118,12 @@ class Files:
         """A file with all that is known of it. Raises ``UnknownDevice`` and ``NotFound``."""
         return await self._store.get(self._devices.named(name).id, id)
 
+    async def neighbours(self, name: str, id: int) -> tuple[StoredFile | None, ...]:
+        """The file after that one, itself, and the one before; None for what is not there. Raises
+        ``UnknownDevice``."""
+        found = await self._store.neighbours(self._devices.named(name).id, id)
+        return tuple(None if row is None else self._shown(row) for row in found)
+
     def read(self, file: FileRow, offset: int) -> Deferred[bytes]:
         """The next piece of a file's content; fails with ``NotFound`` where that is gone."""
         return self._store.read(file, offset, PIECE)

@@ -26,6 +26,8 @@ NEWEST_PHOTOS = f"""
     SELECT {COLUMNS} FROM file WHERE id IN (SELECT max(id) FROM file WHERE image IS NOT NULL GROUP BY device)
 """
 NEWEST_PHOTO = f"SELECT {COLUMNS} FROM file WHERE device = ? AND image IS NOT NULL ORDER BY id DESC LIMIT 1"
+NEXT = f"SELECT {COLUMNS} FROM file WHERE device = ? AND id > ? ORDER BY id LIMIT 1"
+BEFORE = f"SELECT {COLUMNS} FROM file WHERE device = ? AND id < ? ORDER BY id DESC LIMIT 1"
 USED = "SELECT count(*), coalesce(sum(size), 0) FROM file WHERE device = ?"
 KEEP_OF = "SELECT keep_files FROM device WHERE id = ?"
 SET_KEEP = "UPDATE device SET keep_files = ? WHERE id = ?"
@@ -117,6 +119,12 @@ def used(connection: sqlite3.Connection, device: DeviceId) -> Used:
     """How much of its room a device uses."""
     [(count, size)] = select(connection, USED, device)
     return Used(count, size, _keep(connection, device))
+
+
+def neighbours(connection: sqlite3.Connection, device: DeviceId, id: int) -> tuple[FileRow | None, ...]:
+    """The file after that one, itself, and the one before; None for what is not there."""
+    newer, itself, older = (find(connection, file_row, query, device, id) for query in (NEXT, BY_ID, BEFORE))
+    return newer, itself, older
 
 
 def all_paths(connection: sqlite3.Connection) -> frozenset[str]:

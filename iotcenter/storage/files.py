@@ -154,6 +154,10 @@ class Files:
             raise NotFound("There is no such file.")
         return row
 
+    def neighbours(self, device: DeviceId, id: int) -> Deferred[tuple[FileRow | None, ...]]:
+        """The file after that one, itself, and the one before; None for what is not there."""
+        return self._database.read(partial(rows.neighbours, device=device, id=id))
+
     def read(self, file: FileRow, offset: int, size: int) -> Deferred[bytes]:
         """Up to ``size`` bytes of its content. Fails with ``NotFound`` where that is gone."""
         return self._run(self._readers, self._folder.read, file.path, offset, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,7 +24,7 @@ from iotcenter.storage.errors import StorageError
 from iotcenter.web.parts import Parts
 from iotcenter.wire import messages
 from iotcenter.wire.codec import encode
-from iotcenter.wire.messages import MAX_READINGS, Hello, Log, Report, Result, ResultState
+from iotcenter.wire.messages import MAX_READINGS, File, FileAck, FileState, Hello, Log, Report, Result, ResultState
 
 SERIES = (
     Series("temperature", "Temperature", "Cel", 10.0, 1),
@@ -98,6 +99,7 @@ class MadeUpDevice:
         self._attachment: Any = None
         self._boot = secrets.randbits(31)
         self._sequence = 1
+        self._stored: Deferred[None] = Deferred()
 
     def connect(
         self, series: Iterable[Series] = SERIES, commands: Iterable[CommandOffer] = (IDENTIFY, REBOOT), **hello: Any
@@ -131,13 +133,36 @@ class MadeUpDevice:
         for reading in readings:
             known.newest(reading)
 
+    def now(self) -> float:
+        """The Unix time."""
+        return float(self._parts.reactor.seconds())
+
     def log(self, level: LogLevel, text: str, time: float | None = None) -> None:
         """Log something."""
         at = self._parts.reactor.seconds() if time is None else time
         self._attachment.received(Log((LogLine(at, level, text),)))
 
+    async def upload(
+        self,
+        content: bytes,
+        name: str = "photo.png",
+        media_type: str = "image/png",
+        time: float = 0.0,
+        command: int = 0,
+    ) -> None:
+        """Send a file; returns when the server has it."""
+        digest = hashlib.sha256(content).digest()
+        self._stored = Deferred()
+        self._attachment.received(
+            File(secrets.randbits(62), name, media_type, len(content), 0, content, digest, time, command)
+        )
+        await self._stored
+
     def send(self, message: Message) -> None:
         """The server sends something."""
+        if isinstance(message, FileAck):
+            assert message.state is FileState.STORED, message
+            self._parts.reactor.callLater(0, self._stored.callback, None)
         if isinstance(message, messages.Command) and not self.silent:
             self.got.append(message)
             self._parts.reactor.callLater(0.05, self._obey, message)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from iotcenter.model import AppState, CommandOffer, LogLevel, Reading, Series, SshOffer, Value
 from iotcenter.web.parts import Parts
 from tests.browser.devices import EVERYTHING, IDENTIFY, REBOOT, RELAY, SERIES, MadeUpDevice, make_device
+from tests.browser.pictures import landscape
 
 MACHINE = (
     Series("cpu_temperature", "CPU temperature", "Cel", 10.0, 1),
@@ -77,6 +78,16 @@ async def populate(parts: Parts, names: tuple[str, ...] = NAMES) -> dict[str, Ma
     await _add_machine(parts, devices)
     await make_device(parts, "shed")
     return devices
+
+
+async def photograph(devices: dict[str, MadeUpDevice]) -> None:
+    """A camera's photos of a day, a picture of another device, and a file that is no picture."""
+    machine = devices["kitchen-pi"]
+    now = machine.now()
+    for place in range(12):
+        await machine.upload(landscape(6 + place), f"garden-{6 + place:02d}00.png", time=now - (11 - place) * 3600)
+    await machine.upload(b"all is well\n" * 400, "report.txt", "text/plain", now - 60)
+    await devices["attic"].upload(landscape(17, 90, 120), "attic.png", time=now - 400)
 
 
 async def command(parts: Parts, devices: dict[str, MadeUpDevice]) -> None:

@@ -22,6 +22,9 @@ logOf(device);
 live.addEventListener("device", ({ detail }) => {
   if (detail.name === device) refreshSoon();
 });
+live.addEventListener("file", ({ detail }) => {
+  if (detail.device === device) refreshSoon();
+});
 live.addEventListener("presence", ({ detail }) => {
   if (detail.device === device) refreshSoon();
 });

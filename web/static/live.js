@@ -1,5 +1,5 @@
 /**
- * What happens on the server, as events of `live`: snapshot, readings, presence, device, removed, command, log, with the
+ * What happens on the server, as events of `live`: snapshot, readings, presence, device, removed, command, log, file, with the
  * frame's data in `detail`; and state, whenever that changes. Modules listen to what they show.
  */
 

@@ -30,8 +30,8 @@ class EventHandlers:
     @stream(f"{API}/events", role=Role.VIEWER, media="text/event-stream", failures=(429,))
     async def events(self, request: Request, principal: Principal, door: Door) -> None:
         """What happens, as server-sent events: ``snapshot`` first, then ``readings`` (at most one a second),
-        ``presence``, ``device``, ``removed``, ``command``, ``log``. Another ``snapshot`` means that something was
-        missed."""
+        ``presence``, ``device``, ``removed``, ``command``, ``log``, ``file``. Another ``snapshot`` means that something
+        was missed."""
         request.setHeader("X-Accel-Buffering", "no")  # nginx would hold events back
         await self._parts.streams.serve(request, principal, lambda: find_principal(request, self._parts, door))
 

@@ -15,6 +15,7 @@ from iotcenter.web.pages.devices import DevicesPages
 from iotcenter.web.pages.display import DisplayPages
 from iotcenter.web.pages.error import ErrorPages
 from iotcenter.web.pages.events import EventPages
+from iotcenter.web.pages.photos import PhotoPages
 from iotcenter.web.pages.profile import ProfilePages
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.setup import SetupPages
@@ -40,6 +41,7 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         SshPages(parts, renderer),
         SshKeyPages(parts, renderer),
         ProfilePages(parts, renderer),
+        PhotoPages(parts, renderer),
         EventPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),

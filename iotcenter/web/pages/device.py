@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
 from twisted.web.server import Request
 
-from iotcenter.center.subscribers import StoredLine
-from iotcenter.model import AppState, LogLevel, Role, is_device_name
+from iotcenter.center.subscribers import StoredFile, StoredLine
+from iotcenter.model import AppState, Command, LogLevel, Role, is_device_name
 from iotcenter.storage.errors import NameTaken
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
@@ -31,6 +31,9 @@ SEARCHED = 1000
 
 COMMANDS = 50
 """The last commands that are listed."""
+
+FILES = 8
+"""The newest files that are shown: a row or two."""
 
 FEW = 4
 """How many of them are shown at once; the others are behind a click."""
@@ -150,13 +153,16 @@ class DevicePages:
     ) -> str:
         device = find_device(self._parts, name)
         lines, older = await self._lines(name, query)
+        commands = await self._parts.center.commands.recent(name, COMMANDS)
         return self._renderer.render(
             "device.html",
             visit.principal,
             place="devices",
             device=device,
             forms=command_forms(device, self._renderer.moment(visit.principal)),
-            commands=await self._parts.center.commands.recent(name, COMMANDS),
+            commands=commands,
+            results=await self._results(name, commands),
+            files=await self._parts.center.files.recent(name, FILES),
             few=FEW,
             query=query,
             lines=lines,
@@ -168,6 +174,14 @@ class DevicePages:
             ssh=await self._ssh.view(visit, device),
             udp=self._parts.accounts.udp.find(bytes.fromhex(device.id)),
         )
+
+    async def _results(self, name: str, commands: Sequence[Command]) -> dict[int, list[StoredFile]]:
+        """The files that commands gave, by the commands' numbers."""
+        found: dict[int, list[StoredFile]] = {}
+        if commands:
+            for file in await self._parts.center.files.of_commands(name, commands[-1].id):
+                found.setdefault(file.command or 0, []).append(file)
+        return found
 
     async def _lines(self, name: str, query: DeviceQuery) -> tuple[list[StoredLine], int | None]:
         """The lines that are asked for, oldest first, and before which one to go on, where there are older ones."""

@@ -34,6 +34,8 @@ KINDS = {
     EventKind.DEVICE_RENAMED: "Device renamed",
     EventKind.DEVICE_REVOKED: "Device revoked",
     EventKind.DEVICE_WARNED: "Device under suspicion",
+    EventKind.DEVICE_CHANGED: "Device changed",
+    EventKind.FILE_REMOVED: "File deleted",
     EventKind.DEVICE_REMOVED: "Device removed",
     EventKind.COMMAND_GIVEN: "Command given",
     EventKind.COMMAND_ENDED: "Command ended",

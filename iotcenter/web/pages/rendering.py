@@ -101,6 +101,7 @@ def compiled(build: str) -> Environment:
         reason=reason,
         sentence=sentence,
         grouped=grouped,
+        sized=sized,
     )
     environment.filters.update(amount=amount, lasting=span)
     environment.filters.update(shape=shape, layout=layout, offering=offering, clock=books.clock, account=books.account)
@@ -166,3 +167,8 @@ def sentence(text: str) -> str:
 def grouped(count: int) -> str:
     """A count, with thin spaces between the thousands where it is long."""
     return number(count, 0)
+
+
+def sized(count: int) -> str:
+    """A number of bytes, as people write it."""
+    return str(quantity(float(count), "B"))
