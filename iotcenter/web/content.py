@@ -13,8 +13,9 @@ from iotcenter.web.headers import header
 from iotcenter.web.paced import PacedWriter
 from iotcenter.web.parts import Parts
 
-POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""A picture that is opened by itself is a document without an origin, which may load and run nothing."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'; form-action 'none'"
+"""A picture that is opened by itself is a document without an origin, which may load and run nothing. Browsers put it
+in a page of their own, with a style in it."""
 
 
 async def serve_content(request: Request, parts: Parts, file: FileRow) -> None:

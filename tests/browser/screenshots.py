@@ -16,7 +16,7 @@ from twisted.internet.task import LoopingCall, react
 from iotcenter.model import Role
 from tests.browser.browser import FORMS, Browser, Complaints, Form, accessibility, sideways
 from tests.browser.house import House
-from tests.browser.population import command, keep_reporting, populate
+from tests.browser.population import command, keep_reporting, photograph, populate
 
 Act = Callable[[Page], None]
 
@@ -124,6 +124,11 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
     ("events", "/events", True, _nothing),
     ("events-none", "/events?actor=nobody", True, _nothing),
+    ("photos", "/photos", True, _nothing),
+    ("photos-device", "/photos?device=kitchen-pi&all=yes", True, _nothing),
+    ("photos-none", "/photos?device=cellar", True, _nothing),
+    ("photo", "/devices/kitchen-pi/files/6", True, _nothing),
+    ("file", "/devices/kitchen-pi/files/13", True, _nothing),
     ("more", "/more", True, _nothing),
     ("about", "/about", True, _nothing),
     ("not-found", "/devices/kitchenpi", True, _nothing),
@@ -196,6 +201,7 @@ async def _take_all(browser: Browser, house: House, folder: Path, only: list[str
     cookie = await house.user("anna", Role.ADMIN)
     devices = await populate(house.parts)
     await command(house.parts, devices)
+    await photograph(devices)
     reporting: Any = LoopingCall(keep_reporting, devices)
     reporting.start(5)
     for form in FORMS:

@@ -12,7 +12,7 @@ from iotcenter.model import Argument, ArgumentType, CommandOffer, LogLevel, Seri
 from tests.browser.base import BrowserCase
 from tests.browser.browser import FORMS, Form, accessibility, sideways
 from tests.browser.devices import make_device
-from tests.browser.population import command, populate
+from tests.browser.population import command, photograph, populate
 
 PAGES = (
     "/",
@@ -37,6 +37,11 @@ PAGES = (
     "/display?s=attic.temperature&s=attic.humidity&s=kitchen-pi.uptime&s=nowhere.x",
     "/events",
     "/events?from=yesterday",
+    "/photos",
+    "/photos?device=attic&all=yes",
+    "/photos?device=cellar",
+    "/devices/kitchen-pi/files/1",
+    "/devices/kitchen-pi/files/13",
     "/more",
     "/about",
 )
@@ -57,7 +62,9 @@ class GateTests(BrowserCase):
 
     async def prepare(self) -> None:
         await super().prepare()
-        await command(self.house.parts, await populate(self.house.parts, ("attic", "cellar", "garage", "workshop")))
+        devices = await populate(self.house.parts, ("attic", "cellar", "garage", "workshop"))
+        await command(self.house.parts, devices)
+        await photograph(devices)
         await self.house.parts.enrollments.issue("porch", 600, "anna", ("192.168.1.2", 9998))
 
     def check(self, page: Page, what: str) -> None:

@@ -10,6 +10,7 @@ import { refreshSoon } from "./regions.js";
 
 live.addEventListener("device", refreshSoon);
 live.addEventListener("removed", refreshSoon);
+live.addEventListener("file", refreshSoon);
 live.addEventListener("snapshot", ({ detail }) => {
   const cards = [...document.querySelectorAll("[data-key]")].map((card) => card.dataset.key);
   const devices = detail.devices.map((device) => device.name);

@@ -106,7 +106,7 @@ function mergeKeyed(region, fresh) {
   const present = new Map([...list.children].map((child) => [child.dataset.key, child]));
   const children = [...wanted.children].map((child) => {
     const old = present.get(child.dataset.key);
-    if (old?.dataset.shape === child.dataset.shape) return old;
+    if (old && old.dataset.shape === child.dataset.shape) return old;
     const added = document.importNode(child, true);
     added.classList.toggle("new", !old);
     return added;

@@ -47,7 +47,7 @@ def counts(devices: Iterable[Device]) -> dict[PresenceState, int]:
 def shape(device: Device) -> str:
     """What a card depends on besides live values: while it stays the same, the card in the browser needs no other."""
     rows = [(one.name, one.label, one.unit, one.decimals) for one in device.series]
-    return _mark([device.name, device.app, rows])
+    return _mark([device.name, device.app, rows, device.photo])
 
 
 def layout(device: Device) -> str:
