@@ -12,6 +12,11 @@ FREQUENCY = 16_000_000
 COMPILER = ("avr-gcc", "-std=gnu99", "-mmcu=atmega328p", "-Os", "-mcall-prologues", "-mstrict-X", "-Wall", "-Wextra")
 SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-Wl,--relax")
 
+CORE = (str(SOURCES / "iotcenter.c"), str(SOURCES / "iotcenter_avr.S"))
+
+INCLUDING = ("measure.c", "avr_selftest.c")
+"""What includes the source in C itself, to call its inner functions."""
+
 USED = (
     *("start", "poll", "receive", "busy", "report", "reading", "send"),
     *("offer_series", "offer_command", "offer_argument"),
@@ -37,7 +42,7 @@ def firmware(source: str, id: bytes, key: bytes) -> Path:
     header = folder() / f"{id.hex()}.h"
     header.write_text(f"{_array('id', id)}{_array('key', key)}")
     identity = f'-DIDENTITY="{header}"'
-    sources = [str(HERE / source)] if source == "measure.c" else [str(HERE / source), str(SOURCES / "iotcenter.c")]
+    sources = [str(HERE / source), *CORE[source in INCLUDING :]]
     return compiled(f"{source}-{id.hex()}", (*COMPILER, *SECTIONS, identity, f"-I{SOURCES}", *sources))
 
 
@@ -50,10 +55,16 @@ def measured() -> dict[str, int]:
     return {name: int(number) for name, number in pairs}
 
 
+def self_test() -> str:
+    """What the self-test says there."""
+    program = firmware("avr_selftest.c", bytes(range(16)), bytes(range(32)))
+    return output(str(simulator()), str(program)).splitlines()[-1]
+
+
 def core_size() -> int:
     """Bytes of flash of what the core alone links to, for the functions in ``USED``."""
     wanted = [f"-Wl,-u,iotcenter_{name}" for name in USED]
-    program = compiled("core.elf", (*COMPILER, *SECTIONS, "-nostartfiles", *wanted, str(SOURCES / "iotcenter.c")))
+    program = compiled("core.elf", (*COMPILER, *SECTIONS, "-nostartfiles", *wanted, *CORE))
     text, data, *_ = output("avr-size", str(program)).splitlines()[1].split()
     return int(text) + int(data)
 

@@ -68,7 +68,7 @@ static void command(void *user, struct iotcenter *to, const struct iotcenter_com
     iotcenter_int_argument(command, "seconds", &seconds);
     iotcenter_float_argument(command, "volts", &volts);
     iotcenter_text_argument(command, "why", why, sizeof why);
-    printf("command %.*s %d %ld %.9g %s\n", (int)command->name.size, (const char *)command->name.data, on,
+    printf("command %.*s %d %ld %.9g %s\n", (int)command->reader.size, (const char *)command->reader.data, on,
            (long)seconds, volts, why);
     if (iotcenter_is(command, "relay"))
         iotcenter_done(to, iotcenter_bool(on));
@@ -145,7 +145,7 @@ static void aead(void)
     memset(plain + sizes[4], (int)(size - sizes[4]), size - sizes[4]);
     for (unsigned at = 0; at < size; last = plain + at, at += 16) {
         add_key(plain + at, last);
-        aes_encrypt(arguments[1], plain + at);
+        aes(arguments[1], plain + at, ENCRYPT);
     }
     put32(bits + 4, sizes[3] * 8);
     hmac_start(&hash, arguments[0], 16);
@@ -153,7 +153,7 @@ static void aead(void)
     sha256_add(&hash, arguments[2], 16);
     sha256_add(&hash, plain, (uint16_t)size);
     sha256_add(&hash, bits, sizeof bits);
-    hmac_finish(&hash, arguments[0], 16, out);
+    hmac_finish(&hash, out);
     memcpy(plain + size, out, 16);
     print("got", plain, size + 16);
 }
@@ -172,7 +172,7 @@ static void primitive(const char *verb)
     } else if (strcmp(verb, "hmac") == 0) {
         hmac_start(&hash, arguments[0], (uint8_t)sizes[0]);
         sha256_add(&hash, arguments[1], (uint16_t)sizes[1]);
-        hmac_finish(&hash, arguments[0], (uint8_t)sizes[0], out);
+        hmac_finish(&hash, out);
     } else if (strcmp(verb, "expand") == 0) {
         size = (unsigned)number(2);
         hkdf_expand(arguments[0], (const char *)arguments[1], out, (uint8_t)size);
@@ -184,15 +184,15 @@ static void primitive(const char *verb)
         memcpy(device.nonce, arguments[0], sizeof device.nonce);
         device.fresh = false;
         device.greeting = true;
-        write_hello(&device, out, out + HELLO_SIZE);
-        size = HELLO_SIZE;
+        write_hello(&device, out);
+        memcpy(out, device.packet, size = HELLO_SIZE);
     } else if (strcmp(verb, "session") == 0) {
         size = sizeof device.up + sizeof device.down;
         memcpy(out, &device.up, sizeof device.up);
         memcpy(out + sizeof device.up, &device.down, sizeof device.down);
     } else if (strcmp(verb, "encrypt") == 0 || strcmp(verb, "decrypt") == 0) {
         memcpy(out, arguments[1], size = 16);
-        (verb[0] == 'e' ? aes_encrypt : aes_decrypt)(arguments[0], out);
+        aes(arguments[0], out, verb[0] == 'e' ? ENCRYPT : DECRYPT);
     } else if (strcmp(verb, "seal") == 0) {
         memcpy(out, arguments[1], 9);
         memcpy(out + 9, arguments[2], sizes[2]);

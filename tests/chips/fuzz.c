@@ -92,13 +92,14 @@ static void command(void *user, struct iotcenter *to, const struct iotcenter_com
 /* Makes the WELCOME that the server would, with whatever is in it. */
 static uint16_t welcome(void)
 {
-    uint8_t hello[HELLO_SIZE], auth[32];
-    write_hello(&device, hello, auth);
-    take_bytes(config.packet, 28);
-    config.packet[0] = WELCOME;
-    config.packet[1] = SUITE;
-    hmac(auth, sizeof auth, hello, sizeof hello, config.packet, 28, auth);
-    memcpy(config.packet + 28, auth, 16);
+    uint8_t auth[32], *made = config.packet + HELLO_SIZE;
+    write_hello(&device, auth);
+    take_bytes(made, 28);
+    made[0] = WELCOME;
+    made[1] = SUITE;
+    hmac(auth, sizeof auth, config.packet, HELLO_SIZE + 28, auth);
+    memcpy(made + 28, auth, 16);
+    memmove(config.packet, made, WELCOME_SIZE);
     number = 0;
     return WELCOME_SIZE;
 }

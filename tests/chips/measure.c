@@ -81,13 +81,14 @@ static void end_measuring(const char *name)
 /* Makes a WELCOME to the HELLO that was sent, as the server would. */
 static void make_welcome(void)
 {
-    uint8_t hello[HELLO_SIZE], auth[32];
-    write_hello(&device, hello, auth);
-    memset(packet, 7, sizeof packet);
-    packet[0] = WELCOME;
-    packet[1] = SUITE;
-    hmac(auth, sizeof auth, hello, sizeof hello, packet, 28, auth);
-    memcpy(packet + 28, auth, 16);
+    uint8_t auth[32], *welcome = packet + HELLO_SIZE;
+    write_hello(&device, auth);
+    memset(welcome, 7, WELCOME_SIZE);
+    welcome[0] = WELCOME;
+    welcome[1] = SUITE;
+    hmac(auth, sizeof auth, packet, HELLO_SIZE + 28, auth);
+    memcpy(welcome + 28, auth, 16);
+    memmove(packet, welcome, WELCOME_SIZE);
 }
 
 /* Makes the server's record with this plaintext; returns its size. */

@@ -8,22 +8,32 @@
  */
 #include "iotcenter.h"
 
+#if defined(__AVR__) && defined(__GNUC__) && !defined(__clang__)
+/* What gcc keeps in registers and computes in advance costs more on AVR, which has few of them, than to do it again. */
+#pragma GCC optimize("no-gcse", "no-tree-dominator-opts", "no-tree-fre", "no-move-loop-invariants", "no-tree-scev-cprop")
+#endif
+
 enum {
     HELLO = 0xC1, WELCOME, UP, DOWN, RESET, OPEN,
     SUITE = 0x21,
     HELLO_SIZE = 52, WELCOME_SIZE = 44, RESET_SIZE = 9, PREFIX_SIZE = 56, HEADER_SIZE = 9, TAG_SIZE = 16, BLOCK = 16,
+    MAC_AT = 36,
     SLEEPY = 2, FRESH_BOOT = 4
 };
+
+enum { MAP = 0x80, ARRAY = 0x90, TEXT = 0xA0, NIL = 0xC0, INTEGER = 0xCC };
 
 enum kind { PING, REPORT, COMMAND, RESULT, POLL, LOG, BLOCKS, CLOSE, CONFIGURATION, OFFER };
 enum { KIND = 0x0F, ACKNOWLEDGES = 0x80, CONFIRMABLE = 0x40, MORE = 0x20 };
 
 enum phase { STOPPED, NO_SESSION, UNCONFIRMED, CONFIRMED };
-enum slot { EMPTY, WRITING, WAITING };
+/* What `message` holds: nothing, one that is being written, or, the kind alone, one that is on its way. */
+enum slot { EMPTY = 0x40, WRITING = 0x80 };
 
 enum timer { MESSAGE_TIMER, HELLO_TIMER, KEEPALIVE_TIMER, LISTEN_TIMER, HOLD_TIMER, TIMERS };
 
 #define SECOND 4 /* Time is counted in quarters of a second, which go into 16 bits for four hours. */
+#define QUARTER 250
 #define NEVER 0xFFFF
 
 enum {
@@ -43,6 +53,7 @@ enum {
     LISTEN_WINDOW = SECOND + 1,  /* and for what an acknowledgement announced: 1 s at least */
     HOLD = 5 * SECOND,           /* how long the next message makes room for a command that found none */
     AGE_SIZE = 5,
+    SAME_NONCE = 4,              /* HELLOs in a row */
     MOST_ELEMENTS = 0x0F         /* of an array whose length takes one byte */
 };
 
@@ -104,16 +115,22 @@ static bool equal(const uint8_t *one, const uint8_t *other)
 
 /* ---- SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869) ---- */
 
+/* Numbers in it are big-endian, as the standard counts bytes. On AVR iotcenter_avr.S knows where the first three lie. */
 struct sha256 {
-    uint32_t state[8], words[16];
-    uint16_t size;
+    uint8_t working[32], state[32], words[64];
+    uint16_t size; /* of all that was added: less than 8 KB */
+    const uint8_t *key;
+    uint8_t key_size;
 };
 
-static const uint32_t SHA256_START[8] IOTCENTER_FLASH = {
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+static const uint8_t SHA256_START[32] IOTCENTER_FLASH = {
+    0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3, 0x72, 0xa5, 0x4f, 0xf5, 0x3a,
+    0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05, 0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19,
 };
 
-static const uint32_t SHA256_ROUND[64] IOTCENTER_FLASH = {
+extern const uint32_t iotcenter_sha256_rounds[64];
+
+const uint32_t iotcenter_sha256_rounds[64] IOTCENTER_FLASH = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -126,47 +143,23 @@ static const uint32_t SHA256_ROUND[64] IOTCENTER_FLASH = {
 
 #ifdef __AVR__
 
-/* gcc rotates 32 bits on AVR by shifting bit after bit, twice. Whole bytes it moves; the one to four bits that are left
- * over take five instructions each. */
-static inline uint32_t left_by_one(uint32_t word)
-{
-    __asm__("lsl %A0\n\trol %B0\n\trol %C0\n\trol %D0\n\tadc %A0, __zero_reg__" : "+r"(word));
-    return word;
-}
-
-static inline uint32_t right_by_one(uint32_t word)
-{
-    __asm__("bst %A0, 0\n\tlsr %D0\n\tror %C0\n\tror %B0\n\tror %A0\n\tbld %D0, 7" : "+r"(word));
-    return word;
-}
-
-static inline __attribute__((always_inline)) uint32_t rotate(uint32_t word, uint8_t by)
-{
-    uint8_t bytes = (by + 4) / 8 * 8;
-    int8_t rest = (int8_t)(by - bytes);
-    if (bytes % 32)
-        word = word >> bytes % 32 | word << (32 - bytes % 32);
-    for (; rest < 0; rest++)
-        word = left_by_one(word);
-    for (; rest > 0; rest--)
-        word = right_by_one(word);
-    return word;
-}
+/* Takes the words of a block into the state. */
+void iotcenter_sha256_block(struct sha256 *hash);
 
 #else
 
-static inline uint32_t rotate(uint32_t word, uint8_t by)
+static uint32_t rotate(uint32_t word, uint8_t by)
 {
     return word >> by | word << (32 - by);
 }
 
-#endif
-
-/* Takes the 16 words of a block into the state; the words are used up. */
-static void sha256_block(struct sha256 *hash)
+static void iotcenter_sha256_block(struct sha256 *hash)
 {
-    uint32_t s[8], *w = hash->words;
-    memcpy(s, hash->state, sizeof s);
+    uint32_t s[8], w[16];
+    for (uint8_t i = 0; i < 8; i++)
+        s[i] = get32(hash->state + 4 * i);
+    for (uint8_t i = 0; i < 16; i++)
+        w[i] = get32(hash->words + 4 * i);
     for (uint8_t i = 0; i < 64; i++) {
         if (i >= 16) {
             uint32_t early = w[(i + 1) & 15], late = w[(i + 14) & 15];
@@ -174,7 +167,7 @@ static void sha256_block(struct sha256 *hash)
                          (rotate(late ^ rotate(late, 2), 17) ^ late >> 10);
         }
         uint32_t e = s[4], a = s[0];
-        uint32_t sum = s[7] + w[i & 15] + read_word(&SHA256_ROUND[i]) + (s[6] ^ (e & (s[5] ^ s[6]))) +
+        uint32_t sum = s[7] + w[i & 15] + iotcenter_sha256_rounds[i] + (s[6] ^ (e & (s[5] ^ s[6]))) +
                        rotate(e ^ rotate(e ^ rotate(e, 14), 5), 6);
         uint32_t majority = (a & s[1]) | (s[2] & (a | s[1]));
         memmove(s + 1, s, 7 * sizeof *s);
@@ -182,8 +175,10 @@ static void sha256_block(struct sha256 *hash)
         s[0] = sum + majority + rotate(a ^ rotate(a ^ rotate(a, 9), 11), 2);
     }
     for (uint8_t i = 0; i < 8; i++)
-        hash->state[i] += s[i];
+        put32(hash->state + 4 * i, get32(hash->state + 4 * i) + s[i]);
 }
+
+#endif
 
 static void sha256_start(struct sha256 *hash)
 {
@@ -193,10 +188,10 @@ static void sha256_start(struct sha256 *hash)
 
 static void sha256_byte(struct sha256 *hash, uint8_t byte)
 {
-    uint32_t *word = &hash->words[hash->size / 4 % 16];
-    *word = *word << 8 | byte;
-    if (++hash->size % 64 == 0)
-        sha256_block(hash);
+    uint8_t at = hash->size++ % 64;
+    hash->words[at] = byte;
+    if (at == 63)
+        iotcenter_sha256_block(hash);
 }
 
 static void sha256_add(struct sha256 *hash, const uint8_t *data, uint16_t size)
@@ -208,82 +203,87 @@ static void sha256_add(struct sha256 *hash, const uint8_t *data, uint16_t size)
 /* Writes 32 bytes. */
 static void sha256_finish(struct sha256 *hash, uint8_t *out)
 {
-    uint16_t size = hash->size; /* less than 64 KB */
+    uint16_t bits = (uint16_t)(hash->size << 3);
     sha256_byte(hash, 0x80);
     while (hash->size % 64 != 56)
         sha256_byte(hash, 0);
-    hash->words[14] = 0;
-    hash->words[15] = (uint32_t)size << 3;
-    sha256_block(hash);
-    for (uint8_t i = 0; i < 8; i++)
-        put32(out + 4 * i, hash->state[i]);
+    memset(hash->words + 56, 0, 6);
+    hash->size += 6;
+    sha256_byte(hash, (uint8_t)(bits >> 8));
+    sha256_byte(hash, (uint8_t)bits);
+    memcpy(out, hash->state, sizeof hash->state);
 }
 
-static void hmac_pad(struct sha256 *hash, const uint8_t *key, uint8_t size, uint8_t pad)
+static void hmac_pad(struct sha256 *hash, uint8_t pad)
 {
     sha256_start(hash);
     for (uint8_t i = 0; i < 64; i++)
-        sha256_byte(hash, (i < size ? key[i] : 0) ^ pad);
+        sha256_byte(hash, i < hash->key_size ? hash->key[i] ^ pad : pad);
 }
 
-/* Begins an HMAC with a key of up to 64 bytes. */
+/* Begins an HMAC with a key of up to 64 bytes, which is to stay until the end. */
 static void hmac_start(struct sha256 *hash, const uint8_t *key, uint8_t size)
 {
-    hmac_pad(hash, key, size, 0x36);
+    hash->key = key;
+    hash->key_size = size;
+    hmac_pad(hash, 0x36);
 }
 
 /* Writes 32 bytes to `out`, which may be where the key lies: it is written last. */
-static void hmac_finish(struct sha256 *hash, const uint8_t *key, uint8_t size, uint8_t *out)
+static void hmac_finish(struct sha256 *hash, uint8_t *out)
 {
     uint8_t inner[32];
     sha256_finish(hash, inner);
-    hmac_pad(hash, key, size, 0x5C);
+    hmac_pad(hash, 0x5C);
     sha256_add(hash, inner, sizeof inner);
     sha256_finish(hash, out);
 }
 
-/* The digest of one piece and another behind it. Apart from its callers, so that their stack is not deeper by its own. */
-static NOINLINE void sha256(const uint8_t *one, uint16_t size, const uint8_t *other, uint16_t other_size, uint8_t *out)
+/* Apart from its callers, so that their stack is not deeper by its own; as those below. */
+static NOINLINE void sha256(const uint8_t *data, uint16_t size, uint8_t *out)
 {
     struct sha256 hash;
     sha256_start(&hash);
-    sha256_add(&hash, one, size);
-    sha256_add(&hash, other, other_size);
+    sha256_add(&hash, data, size);
     sha256_finish(&hash, out);
 }
 
-/* The HMAC of one piece and another behind it. HKDF-Extract is this with the salt as the key. */
-static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint16_t size, const uint8_t *other,
-                          uint16_t other_size, uint8_t *out)
+/* HKDF-Extract is this with the salt as the key. */
+static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out)
 {
     struct sha256 hash;
     hmac_start(&hash, key, key_size);
-    sha256_add(&hash, one, size);
-    sha256_add(&hash, other, other_size);
-    hmac_finish(&hash, key, key_size, out);
+    sha256_add(&hash, data, size);
+    hmac_finish(&hash, out);
 }
 
-/* HKDF-Expand: `label` is a text in flash; writes `size` bytes, up to 64. */
+/* HKDF-Expand: `label` is a text in flash. `out` may be where the key lies where `size` is 32 at most. */
 static NOINLINE void hkdf_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
 {
     struct sha256 hash;
     uint8_t piece[32];
-    for (uint8_t part = 1, done = 0; done < size; part++) {
+    for (uint8_t part = 1;; part++) {
         hmac_start(&hash, key, 32);
         if (part > 1)
             sha256_add(&hash, piece, sizeof piece);
         for (const char *at = label; read_byte(at) != 0; at++)
             sha256_byte(&hash, read_byte(at));
         sha256_byte(&hash, part);
-        hmac_finish(&hash, key, 32, piece);
-        for (uint8_t i = 0; i < sizeof piece && done < size; i++)
-            out[done++] = piece[i];
+        hmac_finish(&hash, piece);
+        if (size <= sizeof piece)
+            break;
+        memcpy(out, piece, sizeof piece);
+        out += sizeof piece;
+        size -= sizeof piece;
     }
+    memcpy(out, piece, size);
 }
 
 /* ---- AES-128 (FIPS 197), the round keys made as they are needed ---- */
 
-static const uint8_t AES_BOX[256] IOTCENTER_FLASH = {
+extern const uint8_t iotcenter_aes_box[256];
+
+const uint8_t iotcenter_aes_box[256] IOTCENTER_FLASH = {
     0x63, 0x7c, 0x77, 0x7b, 0xf2, 0x6b, 0x6f, 0xc5, 0x30, 0x01, 0x67, 0x2b, 0xfe, 0xd7, 0xab, 0x76,
     0xca, 0x82, 0xc9, 0x7d, 0xfa, 0x59, 0x47, 0xf0, 0xad, 0xd4, 0xa2, 0xaf, 0x9c, 0xa4, 0x72, 0xc0,
     0xb7, 0xfd, 0x93, 0x26, 0x36, 0x3f, 0xf7, 0xcc, 0x34, 0xa5, 0xe5, 0xf1, 0x71, 0xd8, 0x31, 0x15,
@@ -302,29 +302,14 @@ static const uint8_t AES_BOX[256] IOTCENTER_FLASH = {
     0x8c, 0xa1, 0x89, 0x0d, 0xbf, 0xe6, 0x42, 0x68, 0x41, 0x99, 0x2d, 0x0f, 0xb0, 0x54, 0xbb, 0x16,
 };
 
-static const uint8_t AES_INVERSE_BOX[256] IOTCENTER_FLASH = {
-    0x52, 0x09, 0x6a, 0xd5, 0x30, 0x36, 0xa5, 0x38, 0xbf, 0x40, 0xa3, 0x9e, 0x81, 0xf3, 0xd7, 0xfb,
-    0x7c, 0xe3, 0x39, 0x82, 0x9b, 0x2f, 0xff, 0x87, 0x34, 0x8e, 0x43, 0x44, 0xc4, 0xde, 0xe9, 0xcb,
-    0x54, 0x7b, 0x94, 0x32, 0xa6, 0xc2, 0x23, 0x3d, 0xee, 0x4c, 0x95, 0x0b, 0x42, 0xfa, 0xc3, 0x4e,
-    0x08, 0x2e, 0xa1, 0x66, 0x28, 0xd9, 0x24, 0xb2, 0x76, 0x5b, 0xa2, 0x49, 0x6d, 0x8b, 0xd1, 0x25,
-    0x72, 0xf8, 0xf6, 0x64, 0x86, 0x68, 0x98, 0x16, 0xd4, 0xa4, 0x5c, 0xcc, 0x5d, 0x65, 0xb6, 0x92,
-    0x6c, 0x70, 0x48, 0x50, 0xfd, 0xed, 0xb9, 0xda, 0x5e, 0x15, 0x46, 0x57, 0xa7, 0x8d, 0x9d, 0x84,
-    0x90, 0xd8, 0xab, 0x00, 0x8c, 0xbc, 0xd3, 0x0a, 0xf7, 0xe4, 0x58, 0x05, 0xb8, 0xb3, 0x45, 0x06,
-    0xd0, 0x2c, 0x1e, 0x8f, 0xca, 0x3f, 0x0f, 0x02, 0xc1, 0xaf, 0xbd, 0x03, 0x01, 0x13, 0x8a, 0x6b,
-    0x3a, 0x91, 0x11, 0x41, 0x4f, 0x67, 0xdc, 0xea, 0x97, 0xf2, 0xcf, 0xce, 0xf0, 0xb4, 0xe6, 0x73,
-    0x96, 0xac, 0x74, 0x22, 0xe7, 0xad, 0x35, 0x85, 0xe2, 0xf9, 0x37, 0xe8, 0x1c, 0x75, 0xdf, 0x6e,
-    0x47, 0xf1, 0x1a, 0x71, 0x1d, 0x29, 0xc5, 0x89, 0x6f, 0xb7, 0x62, 0x0e, 0xaa, 0x18, 0xbe, 0x1b,
-    0xfc, 0x56, 0x3e, 0x4b, 0xc6, 0xd2, 0x79, 0x20, 0x9a, 0xdb, 0xc0, 0xfe, 0x78, 0xcd, 0x5a, 0xf4,
-    0x1f, 0xdd, 0xa8, 0x33, 0x88, 0x07, 0xc7, 0x31, 0xb1, 0x12, 0x10, 0x59, 0x27, 0x80, 0xec, 0x5f,
-    0x60, 0x51, 0x7f, 0xa9, 0x19, 0xb5, 0x4a, 0x0d, 0x2d, 0xe5, 0x7a, 0x9f, 0x93, 0xc9, 0x9c, 0xef,
-    0xa0, 0xe0, 0x3b, 0x4d, 0xae, 0x2a, 0xf5, 0xb0, 0xc8, 0xeb, 0xbb, 0x3c, 0x83, 0x53, 0x99, 0x61,
-    0x17, 0x2b, 0x04, 0x7e, 0xba, 0x77, 0xd6, 0x26, 0xe1, 0x69, 0x14, 0x63, 0x55, 0x21, 0x0c, 0x7d,
-};
+enum { ENCRYPT = 5, DECRYPT = 13 }; /* where the next byte of a shifted row lies, modulo 16 */
 
-static uint8_t box(uint8_t byte)
-{
-    return read_byte(&AES_BOX[byte]);
-}
+#ifdef __AVR__
+
+/* Encrypts or decrypts the block in place; `work` is 32 bytes that begin with the key, and are used up. */
+void iotcenter_aes(uint8_t *work, uint8_t *block, uint8_t step);
+
+#else
 
 /* Twice the byte, in AES' field; without a branch, so that it takes equally long for all. */
 static uint8_t twice(uint8_t byte)
@@ -332,18 +317,11 @@ static uint8_t twice(uint8_t byte)
     return (uint8_t)(byte << 1 ^ (0x1B & -(byte >> 7)));
 }
 
-static void add_key(uint8_t *block, const uint8_t *key)
-{
-    for (uint8_t i = 0; i < BLOCK; i++)
-        block[i] ^= key[i];
-}
-
 static void first_column(uint8_t *key, uint8_t constant)
 {
-    key[0] ^= box(key[13]) ^ constant;
-    key[1] ^= box(key[14]);
-    key[2] ^= box(key[15]);
-    key[3] ^= box(key[12]);
+    key[0] ^= constant;
+    for (uint8_t i = 0; i < 4; i++)
+        key[i] ^= iotcenter_aes_box[key[12 + (i + 1) % 4]];
 }
 
 static void next_round_key(uint8_t *key, uint8_t constant)
@@ -360,74 +338,86 @@ static void previous_round_key(uint8_t *key, uint8_t constant)
     first_column(key, constant);
 }
 
-static void mix_columns(uint8_t *block)
+/* Mixes the columns, or undoes it: that is mixing too, once four times every other byte was added. */
+static void mix_columns(uint8_t *block, uint8_t step)
 {
     for (uint8_t *c = block; c < block + BLOCK; c += 4) {
-        uint8_t first = c[0], all = c[0] ^ c[1] ^ c[2] ^ c[3];
+        uint8_t even = step == ENCRYPT ? 0 : twice(twice(c[0] ^ c[2])), odd = step == ENCRYPT ? 0 : twice(twice(c[1] ^ c[3]));
+        uint8_t first = c[0] ^ even, all = c[0] ^ c[1] ^ c[2] ^ c[3];
+        for (uint8_t i = 0; i < 4; i++)
+            c[i] ^= i % 2 == 0 ? even : odd;
         for (uint8_t i = 0; i < 4; i++)
             c[i] ^= all ^ twice(c[i] ^ (i < 3 ? c[i + 1] : first));
     }
 }
 
-/* Encrypts one block in place. */
-static void aes_encrypt(const uint8_t *key, uint8_t *block)
+/* The inverse of the affine half of the box: with it before and behind, the box is its own inverse. */
+static uint8_t untwist(uint8_t byte)
 {
-    uint8_t round_key[BLOCK], before[BLOCK], constant = 1;
-    memcpy(round_key, key, BLOCK);
-    add_key(block, round_key);
-    for (uint8_t round = 1; round <= 10; round++, constant = twice(constant)) {
-        memcpy(before, block, BLOCK);
-        for (uint8_t i = 0; i < BLOCK; i++)
-            block[i] = box(before[5 * i % BLOCK]); /* and the rows shifted */
-        if (round < 10)
-            mix_columns(block);
-        next_round_key(round_key, constant);
-        add_key(block, round_key);
+    uint16_t twofold = (uint16_t)(byte << 8 | byte);
+    return (uint8_t)(twofold >> 7 ^ twofold >> 5 ^ twofold >> 2 ^ 5);
+}
+
+/* Substitutes all bytes, and shifts the rows. */
+static void substitute(uint8_t *block, uint8_t step)
+{
+    uint8_t before[BLOCK];
+    memcpy(before, block, BLOCK);
+    for (uint8_t i = 0; i < BLOCK; i++) {
+        uint8_t byte = before[step * i % BLOCK];
+        block[i] = step == ENCRYPT ? iotcenter_aes_box[byte] : untwist(iotcenter_aes_box[untwist(byte)]);
     }
 }
 
-/* Multiplies each column with the inverse of the mixing polynomial: what is left of it besides mix_columns(). */
-static void unmix_columns(uint8_t *block)
+#endif
+
+static void add_key(uint8_t *block, const uint8_t *key)
 {
-    for (uint8_t *c = block; c < block + BLOCK; c += 4) {
-        uint8_t even = twice(twice(c[0] ^ c[2])), odd = twice(twice(c[1] ^ c[3]));
-        c[0] ^= even;
-        c[1] ^= odd;
-        c[2] ^= even;
-        c[3] ^= odd;
-    }
-    mix_columns(block);
+    for (uint8_t i = 0; i < BLOCK; i++)
+        block[i] ^= key[i];
 }
 
-/* Decrypts one block in place. */
-static void aes_decrypt(const uint8_t *key, uint8_t *block)
+#ifndef __AVR__
+
+static void iotcenter_aes(uint8_t *key, uint8_t *block, uint8_t step)
 {
-    uint8_t round_key[BLOCK], before[BLOCK], constants[10], constant = 1;
-    memcpy(round_key, key, BLOCK);
-    for (uint8_t round = 0; round < 10; round++, constant = twice(constant)) {
-        constants[round] = constant;
-        next_round_key(round_key, constant);
+    uint8_t constants[10] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1B, 0x36};
+    for (uint8_t round = 0; step == DECRYPT && round < 10; round++)
+        next_round_key(key, constants[round]);
+    add_key(block, key);
+    for (uint8_t round = 0; round < 10; round++) {
+        if (step == DECRYPT && round > 0)
+            mix_columns(block, step);
+        substitute(block, step);
+        if (step == ENCRYPT && round < 9)
+            mix_columns(block, step);
+        if (step == ENCRYPT)
+            next_round_key(key, constants[round]);
+        else
+            previous_round_key(key, constants[9 - round]);
+        add_key(block, key);
     }
-    for (uint8_t round = 10; round-- > 0;) {
-        add_key(block, round_key);
-        if (round < 9)
-            unmix_columns(block);
-        memcpy(before, block, BLOCK);
-        for (uint8_t i = 0; i < BLOCK; i++)
-            block[5 * i % BLOCK] = read_byte(&AES_INVERSE_BOX[before[i]]);
-        previous_round_key(round_key, constants[round]);
-    }
-    add_key(block, round_key);
+}
+
+#endif
+
+/* Encrypts or decrypts one block in place. */
+static void aes(const uint8_t *key, uint8_t *block, uint8_t step)
+{
+    uint8_t work[2 * BLOCK];
+    memcpy(work, key, BLOCK);
+    iotcenter_aes(work, block, step);
 }
 
 /* ---- Records: AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), the IV made of the header ---- */
 
+/* Writes the IV of the record; and its tag, 32 bytes of which the first 16 count. `size` is the ciphertext's. */
 static void record_iv(const struct iotcenter_keys *keys, const uint8_t *header, uint8_t *iv)
 {
     memset(iv, 0, BLOCK);
     memcpy(iv, header, 5);
     memcpy(iv + 12, header + 5, 4);
-    aes_encrypt(keys->iv, iv);
+    aes(keys->iv, iv, ENCRYPT);
 }
 
 /* Writes 32 bytes, of which the first 16 are the tag. `size` is the ciphertext's. */
@@ -435,13 +425,14 @@ static void record_tag(const struct iotcenter_keys *keys, const uint8_t *record,
                        uint8_t *out)
 {
     struct sha256 hash;
-    uint8_t bits[8] = {0, 0, 0, 0, 0, 0, 0, HEADER_SIZE * 8};
     hmac_start(&hash, keys->mac, sizeof keys->mac);
     sha256_add(&hash, record, HEADER_SIZE);
     sha256_add(&hash, iv, BLOCK);
     sha256_add(&hash, record + HEADER_SIZE, size);
-    sha256_add(&hash, bits, sizeof bits);
-    hmac_finish(&hash, keys->mac, sizeof keys->mac, out);
+    for (uint8_t i = 0; i < 7; i++)
+        sha256_byte(&hash, 0);
+    sha256_byte(&hash, HEADER_SIZE * 8);
+    hmac_finish(&hash, out);
 }
 
 /* Encrypts and tags the record, whose header is complete and whose plaintext of `size` bytes lies behind it. There are
@@ -455,7 +446,7 @@ static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_
     size += padding;
     for (uint16_t at = 0; at < size; at += BLOCK) {
         add_key(text + at, last);
-        aes_encrypt(keys->text, text + at);
+        aes(keys->text, text + at, ENCRYPT);
         last = text + at;
     }
     record_tag(keys, record, size, iv, tag);
@@ -475,13 +466,12 @@ static uint16_t open_record(const struct iotcenter_keys *keys, uint8_t *record, 
         return 0;
     for (uint16_t at = size; at > 0;) {
         at -= BLOCK;
-        aes_decrypt(keys->text, text + at);
+        aes(keys->text, text + at, DECRYPT);
         add_key(text + at, at > 0 ? text + at - BLOCK : iv);
     }
     uint8_t padding = text[size - 1];
     return padding <= BLOCK ? size - padding : 0;
 }
-
 
 /* ---- MessagePack: writing into the message. After what does not fit, `filled` is more than `room`. ---- */
 
@@ -493,14 +483,18 @@ static void write_byte(struct iotcenter *device, uint8_t byte)
         device->filled = device->room + 1;
 }
 
+static void write_bytes(struct iotcenter *device, const void *data, uint16_t size)
+{
+    for (const uint8_t *at = data; size > 0; size--)
+        write_byte(device, *at++);
+}
+
 /* `type` is that of a number of 32 bits. */
 static void write_32(struct iotcenter *device, uint8_t type, uint32_t bits)
 {
-    uint8_t bytes[4];
-    put32(bytes, bits);
-    write_byte(device, type);
-    for (uint8_t i = 0; i < sizeof bytes; i++)
-        write_byte(device, bytes[i]);
+    uint8_t bytes[5] = {type};
+    put32(bytes + 1, bits);
+    write_bytes(device, bytes, sizeof bytes);
 }
 
 static void write_int(struct iotcenter *device, int32_t number)
@@ -512,22 +506,14 @@ static void write_int(struct iotcenter *device, int32_t number)
 }
 
 /* Up to 255 bytes. */
-static void write_length(struct iotcenter *device, uint16_t size)
+static void write_text(struct iotcenter *device, const char *text, uint16_t size)
 {
     if (size > 0xFF)
         device->filled = device->room; /* so that nothing more fits */
-    if (size < 0x20)
-        size |= 0xA0;
-    else
+    if (size >= 0x20)
         write_byte(device, 0xD9);
-    write_byte(device, (uint8_t)size);
-}
-
-static void write_text(struct iotcenter *device, const char *text, uint16_t size)
-{
-    write_length(device, size);
-    while (size-- > 0)
-        write_byte(device, (uint8_t)*text++);
+    write_byte(device, (uint8_t)(size < 0x20 ? TEXT | size : size));
+    write_bytes(device, text, size);
 }
 
 static void write_string(struct iotcenter *device, const char *text)
@@ -535,10 +521,9 @@ static void write_string(struct iotcenter *device, const char *text)
     write_text(device, text, (uint16_t)strlen(text));
 }
 
-/* Writes a text that lies in flash. */
+/* Writes a text that lies in flash with its first byte, as TEXT_OF() makes it. */
 static void write_flash(struct iotcenter *device, const char *text)
 {
-    write_byte(device, 0xA0 | (uint8_t)flash_length(text));
     for (uint8_t byte; (byte = read_byte(text)) != 0; text++)
         write_byte(device, byte);
 }
@@ -559,7 +544,7 @@ static void write_value(struct iotcenter *device, const struct iotcenter_value *
     else if (value->type == IOTCENTER_BOOL)
         write_bool(device, value->as.integer != 0);
     else
-        write_byte(device, 0xC0);
+        write_byte(device, NIL);
 }
 
 /* Counts the element that was written since `began` into the array whose length stands at `count_at`. Where it did not
@@ -577,19 +562,13 @@ static bool counted(struct iotcenter *device, uint16_t count_at, uint16_t began)
 
 /* ---- MessagePack: reading a record ---- */
 
+/* Reads one element after the other. The last one read is described by its first byte, and by what lies behind that, or, of
+ * an array or a map, by how many elements follow. */
 struct reader {
-    const uint8_t *at, *end;
-};
-
-/* One element: its first byte, and what lies behind that, or, of an array or a map, how many elements follow. */
-struct element {
-    uint8_t type;
-    const uint8_t *data;
+    const uint8_t *at, *end, *data;
     uint16_t size;
-    uint16_t inside;
+    uint8_t type;
 };
-
-enum { MAP = 0x80, ARRAY = 0x90, TEXT = 0xA0, NIL = 0xC0, INTEGER = 0xCC };
 
 /* The types 0xC0 to 0xDF: how many bytes a number has, or the length of a text, an array or a map. Binary data,
  * extensions and lengths of 32 bits come in no command, and are not read: 0x80. */
@@ -599,74 +578,86 @@ static const uint8_t WIDTHS[32] IOTCENTER_FLASH = {
 };
 
 /* Reads the next element. False where it is cut short, or not one that is read. */
-static bool next(struct reader *reader, struct element *element)
+static bool next(struct reader *reader)
 {
-    if (reader->at >= reader->end)
+    const uint8_t *at = reader->at;
+    uint16_t left = (uint16_t)(reader->end - at), size;
+    if (left == 0)
         return false;
-    uint8_t byte = *reader->at++;
-    uint16_t size = 0, inside = 0;
-    element->type = byte;
-    if (byte < 0x80 || byte >= 0xE0) { /* a number that is its own type */
-        element->type = 0xD0;
-        reader->at--;
+    uint8_t type = *at;
+    if (type < MAP || type >= 0xE0) { /* a number that is its own type */
+        type = 0xD0;
         size = 1;
-    } else if (byte < TEXT) {
-        element->type = byte & 0xF0;
-        inside = byte & 0x0F;
-    } else if (byte < NIL) {
-        element->type = TEXT;
-        size = byte & 0x1F;
     } else {
-        size = read_byte(&WIDTHS[byte - NIL]);
-        if (size > (size_t)(reader->end - reader->at))
-            return false;
-        if (byte >= 0xD9) {
-            uint16_t length = 0;
-            while (size-- > 0)
-                length = (uint16_t)(length << 8 | *reader->at++);
-            size = length;
-            element->type = TEXT;
-            if (byte >= 0xDC) {
-                element->type = byte == 0xDC ? ARRAY : MAP;
-                inside = size;
-                size = 0;
+        at++;
+        left--;
+        if (type < TEXT) {
+            size = type & 0x0F;
+            type &= 0xF0;
+        } else if (type < NIL) {
+            size = type & 0x1F;
+            type = TEXT;
+        } else {
+            size = read_byte(&WIDTHS[type - NIL]);
+            if (size > left)
+                return false;
+            if (type >= 0xD9) {
+                uint8_t wide = (uint8_t)size;
+                left -= size;
+                for (size = 0; wide > 0; wide--)
+                    size = (uint16_t)(size << 8 | *at++);
+                type = type < 0xDC ? TEXT : type == 0xDC ? ARRAY : MAP;
             }
         }
     }
-    if (size > (size_t)(reader->end - reader->at))
-        return false;
-    element->data = reader->at;
-    element->size = size;
-    element->inside = inside;
+    reader->type = type;
+    reader->size = size;
+    reader->data = at;
+    reader->at = at;
+    if (type < TEXT)
+        return true;
     reader->at += size;
-    return true;
+    return size <= left;
+}
+
+/* Reads the next element, which is to be of this type. */
+static bool next_is(struct reader *reader, uint8_t type)
+{
+    return next(reader) && reader->type == type;
+}
+
+/* Reads the next element, which is to be a whole number. */
+static bool next_integer(struct reader *reader)
+{
+    return next(reader) && reader->type >= INTEGER;
 }
 
 /* Passes over one element with all that is in it. */
 static bool skip(struct reader *reader)
 {
-    struct element element;
     for (uint32_t left = 1; left > 0; left--) {
-        if (!next(reader, &element))
+        if (!next(reader))
             return false;
-        left += element.inside;
-        if (element.type == MAP)
-            left += element.inside;
+        if (reader->type == MAP)
+            left += reader->size;
+        if (reader->type < TEXT)
+            left += reader->size;
     }
     return true;
 }
 
-static bool reads_as(const struct element *element, const char *text)
+static bool reads_as(const struct reader *reader, const char *text)
 {
-    return element->type == TEXT && element->size == strlen(text) && memcmp(element->data, text, element->size) == 0;
+    return reader->type == TEXT && reader->size == strlen(text) && memcmp(reader->data, text, reader->size) == 0;
 }
 
 /* The lower 32 bits of a whole number. */
-static uint32_t integer(const struct element *element)
+static uint32_t integer(const struct reader *reader)
 {
-    uint32_t number = element->type >= 0xD0 && *element->data >= 0x80 ? 0xFFFFFFFFUL : 0;
-    for (uint8_t i = 0; i < element->size; i++)
-        number = number << 8 | element->data[i];
+    const uint8_t *data = reader->data;
+    uint32_t number = reader->type >= 0xD0 && *data >= 0x80 ? 0xFFFFFFFFUL : 0;
+    for (uint8_t left = (uint8_t)reader->size; left > 0; left--)
+        number = number << 8 | *data++;
     return number;
 }
 
@@ -675,25 +666,34 @@ static uint32_t integer(const struct element *element)
 /* Reads the clock, and lets the timers run. */
 static void look_at_clock(struct iotcenter *device)
 {
-    uint32_t passed = (device->config->milliseconds(device->config->user) - device->milliseconds) / (1000 / SECOND);
-    device->milliseconds += passed * (1000 / SECOND);
-    device->quarters += passed;
-    for (uint8_t i = 0; i < TIMERS; i++)
-        if (device->timers[i] != NEVER)
-            device->timers[i] = device->timers[i] > passed ? (uint16_t)(device->timers[i] - passed) : 0;
+    const struct iotcenter_config *config = device->config;
+    uint32_t left = config->milliseconds(config->user) - device->milliseconds;
+    while (left >= QUARTER) {
+        uint16_t passed = left >= 256UL * QUARTER ? 256 : 1; /* after a long sleep in larger steps */
+        left -= passed == 1 ? QUARTER : 256UL * QUARTER;
+        device->milliseconds += passed == 1 ? QUARTER : 256UL * QUARTER;
+        device->quarters += passed;
+        for (uint16_t *timer = device->timers; timer < device->timers + TIMERS; timer++)
+            *timer = *timer > passed ? *timer - passed : 0;
+    }
 }
 
-/* 2 s, doubled `times`, and up to half of it more by chance, so that many devices do not keep step. */
-static uint16_t patience(struct iotcenter *device, uint8_t times)
+/* Seconds since the start. */
+static uint32_t seconds(const struct iotcenter *device)
 {
-    uint16_t time = FIRST_TIMEOUT << times;
-    device->chance = device->chance * 25173U + 13849U;
-    return time + (uint16_t)((uint32_t)time * (device->chance >> 8) >> 9);
+    return device->quarters / SECOND;
+}
+
+/* 2 s, doubled `times`, and up to half of it more by chance, so that many devices do not keep step. The chance lies in the
+ * tag of what was just sent. */
+static uint16_t patience(const struct iotcenter *device, uint8_t times)
+{
+    return (uint16_t)((64 + (device->packet[MAC_AT] >> 3)) << times) / (64 / FIRST_TIMEOUT);
 }
 
 static void set_time(struct iotcenter *device, const uint8_t *bytes)
 {
-    device->epoch = get32(bytes) - device->quarters / SECOND;
+    device->epoch = get32(bytes) - seconds(device);
 }
 
 /* ---- The handshake ---- */
@@ -706,10 +706,10 @@ static void transmit(struct iotcenter *device, uint16_t size)
 /* Derives the key for one purpose ("auth", "session" or "nonce") from the device's own; writes 32 bytes. */
 static void derive(const struct iotcenter *device, const char *purpose, uint8_t *out)
 {
-    uint8_t key[IOTCENTER_KEY_SIZE], salt[4] = {'i', 'o', 't', '2'};
-    copy_from_flash(key, device->config->key, sizeof key);
-    hmac(salt, sizeof salt, key, sizeof key, NULL, 0, key);
-    hkdf_expand(key, purpose, out, 32);
+    uint8_t salt[4] = {'i', 'o', 't', '2'};
+    copy_from_flash(out, device->config->key, IOTCENTER_KEY_SIZE);
+    hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, out);
+    hkdf_expand(out, purpose, out, 32);
 }
 
 /* A nonce that never was before: made of the boot count, of noise, and of the nonce before it. */
@@ -717,21 +717,20 @@ static void renew_nonce(struct iotcenter *device)
 {
     const struct iotcenter_config *config = device->config;
     uint8_t source[36], key[32];
-    memset(source, 0, sizeof source);
+    memset(source, 0, 20);
     put32(source, config->boots);
     if (config->entropy != NULL)
         config->entropy(config->user, source + 4);
     memcpy(source + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("nonce"), key);
-    hmac(key, sizeof key, source, sizeof source, NULL, 0, key);
+    hmac(key, sizeof key, source, sizeof source, key);
     memcpy(device->nonce, key, sizeof device->nonce);
-    memcpy(&device->chance, key + 16, sizeof device->chance);
 }
 
-/* Writes HELLO, 52 bytes, the same for the same nonce; and the key of its MAC, 32 bytes, to `auth`. */
-static void write_hello(const struct iotcenter *device, uint8_t *out, uint8_t *auth)
+/* Writes HELLO into the packet, the same for the same nonce; and the key of its MAC, 32 bytes, to `auth`. */
+static void write_hello(const struct iotcenter *device, uint8_t *auth)
 {
-    uint8_t mac[32];
+    uint8_t mac[32], *out = device->packet;
     out[0] = HELLO;
     out[1] = SUITE;
     out[2] = (device->config->sleepy ? SLEEPY : 0) | (device->fresh ? FRESH_BOOT : 0);
@@ -739,8 +738,8 @@ static void write_hello(const struct iotcenter *device, uint8_t *out, uint8_t *a
     copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
     memcpy(out + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("auth"), auth);
-    hmac(auth, 32, out, 36, NULL, 0, mac);
-    memcpy(out + 36, mac, 16);
+    hmac(auth, 32, out, MAC_AT, mac);
+    memcpy(out + MAC_AT, mac, TAG_SIZE);
 }
 
 /* Lets the handshake begin in so many quarters of a second. */
@@ -754,58 +753,54 @@ static void greet(struct iotcenter *device, uint16_t wait)
 static void send_hello(struct iotcenter *device)
 {
     uint8_t slowest = device->config->sleepy ? SLOWEST_ASLEEP : SLOWEST, auth[32];
-    if (device->hellos % TRIES == 0)
+    if (device->hellos % SAME_NONCE == 0)
         renew_nonce(device);
-    write_hello(device, device->packet, auth);
+    write_hello(device, auth);
     transmit(device, HELLO_SIZE);
     device->timers[HELLO_TIMER] = patience(device, device->hellos < slowest ? device->hellos : slowest);
-    if (++device->hellos == 51 * TRIES)
-        device->hellos -= TRIES;
+    if (++device->hellos == 0)
+        device->hellos -= SAME_NONCE;
     device->timers[LISTEN_TIMER] = ANSWER_WINDOW;
 }
 
-/* Makes the session's keys of the two messages that were exchanged. */
-static void derive_session(struct iotcenter *device, const uint8_t *hello, const uint8_t *welcome)
+/* Makes the session's keys of the two messages that were exchanged, which lie in the packet; the first is used up. */
+static void derive_session(struct iotcenter *device)
 {
-    uint8_t transcript[32], key[32];
-    sha256(hello, HELLO_SIZE, welcome, WELCOME_SIZE, transcript);
+    uint8_t key[32], *transcript = device->packet;
+    sha256(device->packet, HELLO_SIZE + WELCOME_SIZE, transcript);
     derive(device, FLASH("session"), key);
-    hmac(transcript, sizeof transcript, key, sizeof key, NULL, 0, key);
+    hmac(transcript, 32, key, sizeof key, key);
     hkdf_expand(key, FLASH("up"), device->up.mac, sizeof device->up);
     hkdf_expand(key, FLASH("down"), device->down.mac, sizeof device->down);
 }
 
-static uint8_t waiting_kind(const struct iotcenter *device)
-{
-    return device->slot == WAITING ? device->message[0] & KIND : KIND;
-}
-
 static void begin_session(struct iotcenter *device, const uint8_t *welcome)
 {
+    device->sent = device->received = device->window = 0;
     memcpy(device->cid, welcome + 4, sizeof device->cid);
     memcpy(device->welcomed, welcome + 24, sizeof device->welcomed);
     set_time(device, welcome + 24);
     device->keepalive = welcome[3] > 0 ? welcome[3] * 5 : KEEPALIVE;
     device->phase = UNCONFIRMED;
-    device->sent = device->received = device->window = 0;
     device->session_at = device->quarters;
     device->timers[MESSAGE_TIMER] = device->timers[KEEPALIVE_TIMER] = 0;
     device->timers[HELLO_TIMER] = HELLO_PAUSE;
     device->tries = device->unanswered = 0;
     device->greeting = false;
-    device->offered = waiting_kind(device) == OFFER;
+    device->offered = device->slot == OFFER;
 }
 
 static void receive_welcome(struct iotcenter *device, uint16_t size)
 {
-    uint8_t *welcome = device->packet, *hello = welcome + WELCOME_SIZE, key[32];
-    if (!device->greeting || size != WELCOME_SIZE || welcome[1] != SUITE)
+    uint8_t *packet = device->packet, *welcome = packet + HELLO_SIZE, key[32];
+    if (!device->greeting || size != WELCOME_SIZE || packet[1] != SUITE)
         return;
-    write_hello(device, hello, key);
-    hmac(key, sizeof key, hello, HELLO_SIZE, welcome, 28, key);
-    if (!equal(key, welcome + 28))
+    memmove(welcome, packet, WELCOME_SIZE);
+    write_hello(device, key);
+    hmac(key, sizeof key, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, key);
+    if (!equal(key, welcome + WELCOME_SIZE - TAG_SIZE))
         return;
-    derive_session(device, hello, welcome);
+    derive_session(device);
     begin_session(device, welcome);
 }
 
@@ -848,7 +843,7 @@ static void send_record(struct iotcenter *device, uint16_t size)
     put32(record + 5, ++device->sent);
     size = seal(&device->up, record, size);
     if (record != packet) {
-        write_hello(device, packet, auth);
+        write_hello(device, auth);
         packet[0] = OPEN;
         memcpy(packet + HELLO_SIZE, device->welcomed, sizeof device->welcomed);
         size += PREFIX_SIZE;
@@ -861,37 +856,42 @@ static void send_record(struct iotcenter *device, uint16_t size)
 static void send_short(struct iotcenter *device, uint8_t kind, uint16_t mid)
 {
     uint8_t *text = next_record(device) + HEADER_SIZE;
+    put32(text + 1, mid);
     text[0] = kind;
-    text[1] = text[2] = 0;
-    text[3] = (uint8_t)(mid >> 8);
-    text[4] = (uint8_t)mid;
     send_record(device, kind & ACKNOWLEDGES ? 5 : 3);
 }
 
-/* Whether a record of this number may be taken: it is new, and not too far back. */
-static bool newer(const struct iotcenter *device, uint32_t number)
+/* Whether a record of this number may be taken: it is new, and not too far back. `mark` notes that it was. */
+static bool newer(struct iotcenter *device, uint32_t number, bool mark)
 {
-    uint32_t behind = device->received - number;
-    if (number > device->received)
-        return true;
-    return number > 0 && behind < WINDOW && !(device->window >> (uint8_t)behind & 1);
+    uint32_t behind = device->received - number, window = device->window, bit = 1;
+    if (behind < WINDOW) {
+        bit <<= (uint8_t)behind;
+        if (window & bit)
+            return false;
+    } else if (number < device->received) {
+        return false;
+    } else {
+        window = behind > 0 - (uint32_t)WINDOW ? window << (uint8_t)(0 - behind) : 0;
+        if (mark)
+            device->received = number;
+    }
+    if (mark)
+        device->window = window | bit;
+    return true;
 }
 
-static void mark(struct iotcenter *device, uint32_t number)
+/* Whether the session is the one that the packet names. */
+static bool names_session(const struct iotcenter *device)
 {
-    for (; device->received < number && device->window != 0; device->received++)
-        device->window <<= 1;
-    if (device->received < number)
-        device->received = number;
-    device->window |= 1UL << (uint8_t)(device->received - number);
+    return memcmp(device->packet + 1, device->cid, sizeof device->cid) == 0;
 }
 
 /* Somebody says that the server does not know this session. It may be true: ask, but not too often. */
 static void receive_reset(struct iotcenter *device, uint16_t size)
 {
-    const uint8_t *packet = device->packet;
     if (size == RESET_SIZE && device->phase == CONFIRMED && !device->greeting && device->timers[HELLO_TIMER] == 0 &&
-        memcmp(packet + 1, device->cid, sizeof device->cid) == 0 && device->sent - get32(packet + 5) < WINDOW)
+        names_session(device) && device->sent - get32(device->packet + 5) < WINDOW)
         greet(device, 0);
 }
 
@@ -900,6 +900,7 @@ static void receive_reset(struct iotcenter *device, uint16_t size)
 /* Begins the message with its kind and its id. */
 static void write_head(struct iotcenter *device, uint8_t kind)
 {
+    device->slot = WRITING | kind;
     device->filled = 0;
     write_byte(device, kind | CONFIRMABLE);
     write_byte(device, (uint8_t)(device->mid >> 8));
@@ -911,7 +912,6 @@ static bool begin(struct iotcenter *device, uint8_t kind)
 {
     if (iotcenter_busy(device))
         return false;
-    device->slot = WRITING;
     device->mid++;
     write_head(device, kind);
     return true;
@@ -920,9 +920,9 @@ static bool begin(struct iotcenter *device, uint8_t kind)
 static void commit(struct iotcenter *device)
 {
     look_at_clock(device);
-    device->slot = WAITING;
+    device->slot &= KIND;
     device->tries = 0;
-    device->made_at = device->quarters;
+    device->made_at = seconds(device);
     device->timers[MESSAGE_TIMER] = 0;
 }
 
@@ -931,36 +931,33 @@ static void commit(struct iotcenter *device)
 static uint16_t write_offer(struct iotcenter *device)
 {
     uint8_t *message = device->message;
-    uint16_t room = device->room, size;
+    uint16_t room = device->room;
     device->message = next_record(device) + HEADER_SIZE;
     device->room = record_room(device->packet_size);
-    device->slot = WRITING;
     write_head(device, OFFER);
-    write_byte(device, ARRAY | 3);
-    write_flash(device, FLASH("C 1.0"));
+    write_flash(device, FLASH("\x93\xA5" "C 1.0"));
     write_32(device, 0xCE, device->boot);
     device->count_at = device->filled;
     device->inner_at = 0;
     write_byte(device, ARRAY);
     if (device->config->on_offer != NULL)
         device->config->on_offer(device->config->user, device);
-    size = device->filled;
-    device->slot = WAITING;
+    device->slot = OFFER;
     device->message = message;
     device->room = room;
-    return size;
+    return device->filled;
 }
 
 /* Puts the message where it is sealed; a report that waited says for how long. Returns its size. */
 static uint16_t copy_message(struct iotcenter *device)
 {
-    uint8_t *text = next_record(device) + HEADER_SIZE, kind = waiting_kind(device);
+    uint8_t *text = next_record(device) + HEADER_SIZE;
     uint16_t size = device->filled;
-    uint32_t age = (device->quarters - device->made_at) / SECOND;
-    if (kind == OFFER)
+    uint32_t age = seconds(device) - device->made_at;
+    if (device->slot == OFFER)
         return write_offer(device);
     memcpy(text, device->message, size);
-    if (kind == REPORT && age > 0) {
+    if (device->slot == REPORT && age > 0) {
         text[3]++; /* the array has one element more */
         text[size] = 0xD2;
         put32(text + size + 1, 0 - age);
@@ -973,7 +970,7 @@ static uint16_t copy_message(struct iotcenter *device)
 static bool fits(const struct iotcenter *device)
 {
     uint16_t size = device->filled + (AGE_SIZE + BLOCK + PREFIX_SIZE + HEADER_SIZE + TAG_SIZE);
-    return device->phase == CONFIRMED || (waiting_kind(device) != OFFER && size <= device->packet_size);
+    return device->phase == CONFIRMED || (device->slot != OFFER && size <= device->packet_size);
 }
 
 /* Sends the message once more; a ping where it does not fit, since any answer makes room. */
@@ -996,20 +993,12 @@ static void send_message(struct iotcenter *device)
 
 /* ---- Commands ---- */
 
+/* Its reader stands at its name; the arguments come behind that. */
 struct iotcenter_command {
-    struct element name, id;
-    struct reader arguments;
+    struct reader reader;
 };
 
-/* Reads [id, name, {argument: value}]. */
-static bool read_command(struct reader reader, struct iotcenter_command *command)
-{
-    bool read = next(&reader, &command->name) && command->name.type == ARRAY && next(&reader, &command->id) &&
-                command->id.type >= INTEGER && next(&reader, &command->name) && command->name.type == TEXT;
-    command->arguments = reader;
-    return read;
-}
-
+/* Whether the command's id is among the last ones; from now on it is. Kept inverted: what was zeroed holds none. */
 static bool remembered(const struct iotcenter *device, uint32_t id)
 {
     for (uint8_t i = 0; i < COMMANDS; i++)
@@ -1018,35 +1007,32 @@ static bool remembered(const struct iotcenter *device, uint32_t id)
     return false;
 }
 
-/* Begins the result, which repeats the id as it came. Where there is no room for it now, no new message is begun until
- * the command comes again, or does not. */
-static bool begin_result(struct iotcenter *device, const struct element *id)
-{
-    if (!begin(device, RESULT)) {
-        device->timers[HOLD_TIMER] = HOLD;
-        return false;
-    }
-    device->timers[HOLD_TIMER] = 0;
-    write_byte(device, 0x93);
-    write_byte(device, id->type);
-    for (uint16_t i = 0; i < id->size; i++)
-        write_byte(device, id->data[i]);
-    device->count_at = device->filled;
-    return true;
-}
-
-/* Runs a command, unless it is known. Returns whether it can be acknowledged. */
-static bool run_command(struct iotcenter *device, struct reader body)
+/* Runs the command [id, name, {argument: value}], unless it is known. Returns whether it can be acknowledged: where there
+ * is no room for the result now, it is not, and no new message is begun until the command comes again, or does not. */
+static bool run_command(struct iotcenter *device, struct iotcenter_command *command)
 {
     const struct iotcenter_config *config = device->config;
-    struct iotcenter_command command;
-    if (!read_command(body, &command) || remembered(device, integer(&command.id)))
+    struct reader *reader = &command->reader;
+    const uint8_t *id_at;
+    if (!next_is(reader, ARRAY))
         return true;
-    if (!begin_result(device, &command.id))
+    id_at = reader->at;
+    if (!next_integer(reader))
+        return true;
+    uint8_t id_size = (uint8_t)(reader->at - id_at);
+    uint32_t id = ~integer(reader);
+    if (!next_is(reader, TEXT) || remembered(device, id))
+        return true;
+    device->timers[HOLD_TIMER] = HOLD;
+    if (!begin(device, RESULT))
         return false;
-    device->commands[device->next_command++ % COMMANDS] = integer(&command.id);
+    device->timers[HOLD_TIMER] = 0;
+    device->commands[device->next_command++ % COMMANDS] = id;
+    write_byte(device, 0x93);
+    write_bytes(device, id_at, id_size); /* as it came */
+    device->count_at = device->filled;
     if (config->on_command != NULL)
-        config->on_command(config->user, device, &command);
+        config->on_command(config->user, device, command);
     if (device->filled == device->count_at)
         iotcenter_done(device, iotcenter_none());
     commit(device);
@@ -1055,44 +1041,46 @@ static bool run_command(struct iotcenter *device, struct reader body)
 
 /* ---- What the server says ---- */
 
-static void receive_configuration(struct iotcenter *device, struct reader body)
+static void receive_configuration(struct iotcenter *device, struct reader *reader)
 {
-    struct element array, keepalive;
-    if (next(&body, &array) && array.type == ARRAY && next(&body, &keepalive) && keepalive.type >= INTEGER &&
-        integer(&keepalive) - 1 < LONGEST_KEEPALIVE)
-        device->keepalive = (uint16_t)integer(&keepalive);
+    if (!next_is(reader, ARRAY) || !next_integer(reader))
+        return;
+    uint32_t keepalive = integer(reader);
+    if (keepalive - 1 < LONGEST_KEEPALIVE)
+        device->keepalive = (uint16_t)keepalive;
 }
 
 /* Acts on the content of a genuine record. */
 static void receive_content(struct iotcenter *device, const uint8_t *text, uint16_t size)
 {
     uint8_t kind = text[0], header = kind & ACKNOWLEDGES ? 5 : 3;
-    struct reader body = {text + header, text + size};
-    bool answer = (kind & CONFIRMABLE) != 0;
-    uint16_t mid = (uint16_t)(text[1] << 8 | text[2]);
+    struct iotcenter_command body = {{.at = text + header, .end = text + size}};
+    uint32_t ids = get32(text + 1); /* that of the message, and that which it acknowledges */
     if (size < header)
         return;
     if (kind & ACKNOWLEDGES) {
-        if (device->slot == WAITING && device->mid == (uint16_t)(text[3] << 8 | text[4]))
+        if (device->slot < EMPTY && device->mid == (uint16_t)ids)
             device->slot = EMPTY;
         if ((kind & KIND) == PING && size >= header + 4U)
-            set_time(device, body.at);
+            set_time(device, body.reader.at);
     }
     if (kind & MORE)
         device->timers[LISTEN_TIMER] = LISTEN_WINDOW;
-    else if (device->slot != WAITING)
+    else if (device->slot >= EMPTY)
         device->timers[LISTEN_TIMER] = 0;
-    kind &= KIND;
-    if (kind == CLOSE) {
+    switch (kind & KIND) {
+    case CLOSE:
         end_session(device, CLOSE_PAUSE);
         return;
+    case COMMAND:
+        if (!run_command(device, &body))
+            return;
+        break;
+    case CONFIGURATION:
+        receive_configuration(device, &body.reader);
     }
-    if (kind == COMMAND && !run_command(device, body))
-        return;
-    if (kind == CONFIGURATION)
-        receive_configuration(device, body);
-    if (answer)
-        send_short(device, PING | ACKNOWLEDGES, mid);
+    if (kind & CONFIRMABLE)
+        send_short(device, PING | ACKNOWLEDGES, (uint16_t)(ids >> 16));
 }
 
 static void receive_record(struct iotcenter *device, uint16_t size)
@@ -1102,12 +1090,12 @@ static void receive_record(struct iotcenter *device, uint16_t size)
     if (device->phase < UNCONFIRMED || size < HEADER_SIZE + BLOCK + TAG_SIZE ||
         size % BLOCK != (HEADER_SIZE + TAG_SIZE) % BLOCK)
         return;
-    if (memcmp(record + 1, device->cid, sizeof device->cid) != 0 || !newer(device, number))
+    if (!names_session(device) || !newer(device, number, false))
         return;
     size = open_record(&device->down, record, size);
     if (size == 0)
         return;
-    mark(device, number);
+    newer(device, number, true);
     if (device->phase == UNCONFIRMED)
         device->timers[MESSAGE_TIMER] = 0; /* what the prefix left no room for */
     device->phase = CONFIRMED;
@@ -1142,7 +1130,7 @@ static void speak(struct iotcenter *device)
         begin(device, PING);
         commit(device);
     }
-    if (device->slot == WAITING && device->timers[MESSAGE_TIMER] == 0)
+    if (device->slot < EMPTY && device->timers[MESSAGE_TIMER] == 0)
         send_message(device);
 }
 
@@ -1166,26 +1154,17 @@ uint32_t iotcenter_poll(struct iotcenter *device)
         send_hello(device);
     if (device->phase >= UNCONFIRMED)
         speak(device);
-    return next_timer(device) * (1000UL / SECOND);
+    return next_timer(device) * (uint32_t)QUARTER;
 }
 
 /* ---- What the application calls ---- */
 
-static enum iotcenter_error fault(const struct iotcenter_config *config)
-{
-    if (config->packet == NULL || config->packet_size < IOTCENTER_MIN_PACKET)
-        return IOTCENTER_SMALL_BUFFER;
-    if (config->message == NULL || config->message_size < IOTCENTER_MIN_MESSAGE)
-        return IOTCENTER_SMALL_BUFFER;
-    return config->send == NULL || config->milliseconds == NULL ? IOTCENTER_NO_CALLBACK : IOTCENTER_OK;
-}
-
 /* A message fits into its buffer, and with its age into a record. */
-static void take_buffers(struct iotcenter *device)
+static void take_buffers(struct iotcenter *device, const struct iotcenter_config *config)
 {
-    const struct iotcenter_config *config = device->config;
     uint16_t size = config->packet_size > IOTCENTER_MAX_PACKET ? IOTCENTER_MAX_PACKET : config->packet_size;
     uint16_t room = record_room(size) - AGE_SIZE;
+    device->config = config;
     device->packet = config->packet;
     device->packet_size = size;
     device->message = config->message;
@@ -1194,19 +1173,20 @@ static void take_buffers(struct iotcenter *device)
 
 enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotcenter_config *config)
 {
-    enum iotcenter_error error = fault(config);
     memset(device, 0, sizeof *device);
-    if (error != IOTCENTER_OK)
-        return error;
+    if (config->packet == NULL || config->packet_size < IOTCENTER_MIN_PACKET || config->message == NULL ||
+        config->message_size < IOTCENTER_MIN_MESSAGE)
+        return IOTCENTER_SMALL_BUFFER;
+    if (config->send == NULL || config->milliseconds == NULL)
+        return IOTCENTER_NO_CALLBACK;
     bool random = config->entropy != NULL && config->entropy(config->user, device->nonce);
     if (!random && config->boots == 0)
         return IOTCENTER_NOT_FRESH;
-    memset(device->commands, 0xFF, sizeof device->commands);
-    device->config = config;
-    take_buffers(device);
+    take_buffers(device, config);
     device->milliseconds = config->milliseconds(config->user);
     device->boot = config->boots > 0 ? config->boots : get32(device->nonce) >> 1 | 1;
     device->sequence = 1;
+    device->slot = EMPTY;
     device->fresh = true;
     device->phase = NO_SESSION;
     return IOTCENTER_OK;
@@ -1214,8 +1194,7 @@ enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotc
 
 void iotcenter_resume(struct iotcenter *device, const struct iotcenter_config *config, uint32_t slept)
 {
-    device->config = config;
-    take_buffers(device);
+    take_buffers(device, config);
     device->milliseconds = config->milliseconds(config->user) - slept;
 }
 
@@ -1243,7 +1222,7 @@ void iotcenter_stop(struct iotcenter *device)
 
 bool iotcenter_busy(const struct iotcenter *device)
 {
-    return device->slot != EMPTY && waiting_kind(device) != PING;
+    return device->slot != EMPTY && device->slot != PING;
 }
 
 bool iotcenter_listening(const struct iotcenter *device)
@@ -1253,13 +1232,7 @@ bool iotcenter_listening(const struct iotcenter *device)
 
 uint32_t iotcenter_time(const struct iotcenter *device)
 {
-    return device->epoch == 0 ? 0 : device->epoch + device->quarters / SECOND;
-}
-
-/* Whether a message of this kind is being written. */
-static bool writing(const struct iotcenter *device, uint8_t kind)
-{
-    return device->slot == WRITING && (device->message[0] & KIND) == kind;
+    return device->epoch == 0 ? 0 : device->epoch + seconds(device);
 }
 
 /* Begins a message of the application's, unless a command waits for its place. */
@@ -1283,7 +1256,7 @@ bool iotcenter_report(struct iotcenter *device)
 bool iotcenter_reading(struct iotcenter *device, const char *series, struct iotcenter_value value, uint32_t age)
 {
     uint16_t began = device->filled;
-    if (!writing(device, REPORT))
+    if (device->slot != (WRITING | REPORT))
         return false;
     write_byte(device, age > 0 ? 0x93 : 0x92);
     write_string(device, series);
@@ -1295,12 +1268,13 @@ bool iotcenter_reading(struct iotcenter *device, const char *series, struct iotc
 
 bool iotcenter_send(struct iotcenter *device)
 {
-    if (!writing(device, REPORT))
+    if (device->slot != (WRITING | REPORT))
         return false;
     uint8_t count = device->message[device->count_at] & MOST_ELEMENTS;
-    device->slot = EMPTY;
-    if (count == 0)
+    if (count == 0) {
+        device->slot = EMPTY;
         return false;
+    }
     device->sequence += count;
     commit(device);
     return true;
@@ -1310,33 +1284,42 @@ bool iotcenter_log(struct iotcenter *device, const char *level, const char *text
 {
     if (!begin_own(device, LOG))
         return false;
-    write_byte(device, 0x91);
-    write_byte(device, 0x91);
-    write_byte(device, 0x93);
+    write_flash(device, FLASH("\x91\x91\x93"));
     write_32(device, 0xCE, iotcenter_time(device));
     write_string(device, level);
     write_string(device, text);
-    device->slot = EMPTY;
-    if (device->filled > device->room)
+    if (device->filled > device->room) {
+        device->slot = EMPTY;
         return false;
+    }
     commit(device);
     return true;
+}
+
+/* Writes a text behind its name, of which write_flash() says how it is kept. */
+static void write_pair(struct iotcenter *device, const char *name, const char *text)
+{
+    write_flash(device, name);
+    write_string(device, text);
+}
+
+/* Begins a map of so many pairs, of which the first is its name. */
+static void write_named(struct iotcenter *device, uint8_t pairs, const char *name)
+{
+    write_byte(device, MAP | pairs);
+    write_pair(device, FLASH("\xA4" "name"), name);
 }
 
 bool iotcenter_offer_series(struct iotcenter *device, const char *name, const char *unit, uint16_t every)
 {
     uint16_t began = device->filled;
-    if (!writing(device, OFFER) || device->inner_at > 0)
+    if (device->slot != (WRITING | OFFER) || device->inner_at > 0)
         return false;
-    write_byte(device, MAP | (1 + (unit[0] != 0) + (every > 0)));
-    write_flash(device, FLASH("name"));
-    write_string(device, name);
-    if (unit[0] != 0) {
-        write_flash(device, FLASH("unit"));
-        write_string(device, unit);
-    }
+    write_named(device, 1 + (unit[0] != 0) + (every > 0), name);
+    if (unit[0] != 0)
+        write_pair(device, FLASH("\xA4" "unit"), unit);
     if (every > 0) {
-        write_flash(device, FLASH("every"));
+        write_flash(device, FLASH("\xA5" "every"));
         write_int(device, every);
     }
     return counted(device, device->count_at, began);
@@ -1355,18 +1338,13 @@ static bool begin_commands(struct iotcenter *device)
 
 bool iotcenter_offer_command(struct iotcenter *device, const char *name, bool confirm)
 {
-    if (!writing(device, OFFER) || !begin_commands(device))
+    if (device->slot != (WRITING | OFFER) || !begin_commands(device))
         return false;
     uint16_t began = device->filled;
-    write_byte(device, MAP | (2 + confirm));
-    write_flash(device, FLASH("name"));
-    write_string(device, name);
-    if (confirm) {
-        write_flash(device, FLASH("confirm"));
-        write_bool(device, true);
-    }
-    write_flash(device, FLASH("arguments"));
-    write_byte(device, ARRAY);
+    write_named(device, 2 + confirm, name);
+    if (confirm)
+        write_flash(device, FLASH("\xA7" "confirm\xC3"));
+    write_flash(device, FLASH("\xA9" "arguments\x90"));
     device->inner_at = device->filled - 1;
     return counted(device, device->count_at, began);
 }
@@ -1374,37 +1352,32 @@ bool iotcenter_offer_command(struct iotcenter *device, const char *name, bool co
 bool iotcenter_offer_argument(struct iotcenter *device, const char *name, const char *type, bool required)
 {
     uint16_t began = device->filled;
-    if (!writing(device, OFFER) || device->inner_at <= device->count_at || device->inner_at >= began)
+    if (device->slot != (WRITING | OFFER) || device->inner_at <= device->count_at || device->inner_at >= began)
         return false;
-    write_byte(device, MAP | (required ? 2 : 3));
-    write_flash(device, FLASH("name"));
-    write_string(device, name);
-    write_flash(device, FLASH("type"));
-    write_string(device, type);
-    if (!required) {
-        write_flash(device, FLASH("required"));
-        write_bool(device, false);
-    }
+    write_named(device, required ? 2 : 3, name);
+    write_pair(device, FLASH("\xA4" "type"), type);
+    if (!required)
+        write_flash(device, FLASH("\xA8" "required\xC2"));
     return counted(device, device->inner_at, began);
 }
 
 bool iotcenter_is(const struct iotcenter_command *command, const char *name)
 {
-    return reads_as(&command->name, name);
+    return reads_as(&command->reader, name);
 }
 
-/* Finds an argument. */
-static bool find(const struct iotcenter_command *command, const char *name, struct element *element)
+/* Lets `reader` stand at the value of an argument. */
+static bool find(const struct iotcenter_command *command, const char *name, struct reader *reader)
 {
-    struct reader reader = command->arguments;
-    if (!next(&reader, element) || element->type != MAP)
+    *reader = command->reader;
+    if (!next_is(reader, MAP))
         return false;
-    for (uint16_t left = element->inside; left > 0; left--) {
-        if (!next(&reader, element))
+    for (uint16_t left = reader->size; left > 0; left--) {
+        if (!next(reader))
             return false;
-        if (reads_as(element, name))
-            return next(&reader, element);
-        if (!skip(&reader))
+        if (reads_as(reader, name))
+            return next(reader);
+        if (!skip(reader))
             return false;
     }
     return false;
@@ -1412,21 +1385,21 @@ static bool find(const struct iotcenter_command *command, const char *name, stru
 
 bool iotcenter_bool_argument(const struct iotcenter_command *command, const char *name, bool *value)
 {
-    struct element element;
-    if (!find(command, name, &element) || (element.type | 1) != 0xC3)
+    struct reader reader;
+    if (!find(command, name, &reader) || (reader.type | 1) != 0xC3)
         return false;
-    *value = element.type & 1;
+    *value = reader.type & 1;
     return true;
 }
 
 bool iotcenter_int_argument(const struct iotcenter_command *command, const char *name, int32_t *value)
 {
-    struct element element;
-    if (!find(command, name, &element) || element.type < INTEGER || element.size > 4)
+    struct reader reader;
+    if (!find(command, name, &reader) || reader.type < INTEGER || reader.size > 4)
         return false;
-    if (element.type == 0xCE && *element.data >= 0x80)
+    if (reader.type == 0xCE && *reader.data >= 0x80)
         return false;
-    *value = (int32_t)integer(&element);
+    *value = (int32_t)integer(&reader);
     return true;
 }
 
@@ -1444,13 +1417,13 @@ static uint32_t narrowed(const uint8_t *data)
 
 bool iotcenter_float_argument(const struct iotcenter_command *command, const char *name, float *value)
 {
-    struct element element;
-    if (!find(command, name, &element) || element.type < 0xCA)
+    struct reader reader;
+    if (!find(command, name, &reader) || reader.type < 0xCA)
         return false;
-    if (element.type >= INTEGER) {
-        *value = (float)(int32_t)integer(&element);
+    if (reader.type >= INTEGER) {
+        *value = (float)(int32_t)integer(&reader);
     } else {
-        uint32_t bits = element.size == 8 ? narrowed(element.data) : get32(element.data);
+        uint32_t bits = reader.size == 8 ? narrowed(reader.data) : get32(reader.data);
         memcpy(value, &bits, sizeof bits);
     }
     return true;
@@ -1458,34 +1431,41 @@ bool iotcenter_float_argument(const struct iotcenter_command *command, const cha
 
 bool iotcenter_text_argument(const struct iotcenter_command *command, const char *name, char *value, uint16_t size)
 {
-    struct element element;
-    if (!find(command, name, &element) || element.type != TEXT || element.size >= size)
+    struct reader reader;
+    if (!find(command, name, &reader) || reader.type != TEXT || reader.size >= size)
         return false;
-    memcpy(value, element.data, element.size);
-    value[element.size] = 0;
+    memcpy(value, reader.data, reader.size);
+    value[reader.size] = 0;
     return true;
+}
+
+/* Begins the result that the command failed; the reason follows. */
+static void write_failed(struct iotcenter *device)
+{
+    device->message[3] = 0x94;
+    device->filled = device->count_at;
+    write_flash(device, FLASH("\xA6" "failed\xC0"));
 }
 
 void iotcenter_done(struct iotcenter *device, struct iotcenter_value result)
 {
-    if (!writing(device, RESULT))
+    if (device->slot != (WRITING | RESULT))
         return;
     device->message[3] = 0x93;
     device->filled = device->count_at;
-    write_flash(device, FLASH("done"));
+    write_flash(device, FLASH("\xA4" "done"));
     write_value(device, &result);
-    if (device->filled > device->room)
-        iotcenter_failed(device, "done, with a long result");
+    if (device->filled > device->room) {
+        write_failed(device);
+        write_flash(device, FLASH("\xB8" "done, with a long result"));
+    }
 }
 
 void iotcenter_failed(struct iotcenter *device, const char *reason)
 {
-    if (!writing(device, RESULT))
+    if (device->slot != (WRITING | RESULT))
         return;
-    device->message[3] = 0x94;
-    device->filled = device->count_at;
-    write_flash(device, FLASH("failed"));
-    write_byte(device, NIL);
+    write_failed(device);
     uint16_t size = (uint16_t)strlen(reason), most = device->room - device->filled - 2;
     if (most > 0xFF)
         most = 0xFF;

@@ -119,7 +119,6 @@ struct iotcenter {
     uint16_t inner_at;         /* likewise, of an array within one of its elements */
     uint16_t mid;              /* of the last message */
     uint16_t keepalive;        /* seconds */
-    uint16_t chance;           /* for the jitter of timers */
     uint16_t timers[5];        /* quarters of a second that are left */
     uint8_t phase;             /* of the session */
     uint8_t slot;              /* what `message` holds */
@@ -134,12 +133,12 @@ struct iotcenter {
     uint32_t milliseconds;     /* the clock when it was read last, down to a quarter of a second, */
     uint32_t quarters;         /* and how many of those have passed since the start */
     uint32_t session_at;       /* when the session began, in quarters; */
-    uint32_t made_at;          /* and the message */
+    uint32_t made_at;          /* and the message, in seconds */
     uint32_t sent, received;   /* the highest sequence numbers of records */
     uint32_t window;           /* bit n: record `received` - n came */
     uint32_t boot, sequence;   /* what the next reading is known by for ever */
     uint32_t epoch;            /* the server's time when `quarters` was 0 */
-    uint32_t commands[8];      /* the last ids */
+    uint32_t commands[8];      /* the last ids, their bits inverted: zero is none */
     uint8_t cid[4];            /* the session's name */
     uint8_t welcomed[4];       /* the WELCOME's time, as it came; needed until the session is confirmed */
     uint8_t nonce[16];         /* of the last HELLO */

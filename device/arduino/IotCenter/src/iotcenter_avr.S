@@ -1,0 +1,483 @@
+/*
+ * SHA-256's and AES-128's blocks for AVR, where a compiler's code for them is twice as large. iotcenter.c says the same in C
+ * for all other chips. Written for size; nothing in it branches, or reads flash in a time, that depends on a secret.
+ *
+ * By gcc's rules r18 to r27, r30 and r31 are free to use, r1 is zero, and a call may change r0.
+ */
+#ifdef __AVR__
+
+/*
+ * ---- void iotcenter_sha256_block(struct sha256 *hash) ----
+ *
+ * Y points to the hash: at 0 the eight working variables, at 32 the state, at 64 the words, all of them big-endian. Z walks
+ * over the constants. r17 is the round; r7:r4 (sum) is what gathers, r25:r22 (word) what was loaded, and r21:r18 (turned)
+ * what was made of that.
+ */
+    .section .text.iotcenter_sha256_block,"ax",@progbits
+    .global iotcenter_sha256_block
+    .type iotcenter_sha256_block, @function
+
+/* word = w[(round + r26) % 16] */
+load_word:
+    add r26, r17
+    andi r26, 15
+    lsl r26
+    lsl r26
+    subi r26, -64
+/* word = the four bytes at Y + r26; X points behind them */
+load:
+    clr r27
+    add r26, r28
+    adc r27, r29
+    ld r25, X+
+    ld r24, X+
+    ld r23, X+
+    ld r22, X+
+    ret
+
+/* turned = word, rotated right by r26, xor word, rotated by r27 */
+turn_twice:
+    movw r18, r22
+    movw r20, r24
+    rcall turn
+    mov r26, r27
+/* turned = turned xor word, rotated by r26 */
+turn_again:
+    eor r18, r22
+    eor r19, r23
+    eor r20, r24
+    eor r21, r25
+turn: /* byte by byte, as near as that comes; then bit by bit, forth or back */
+    subi r26, -4
+1:  subi r26, 8
+    brcs 2f
+    mov r0, r18
+    mov r18, r19
+    mov r19, r20
+    mov r20, r21
+    mov r21, r0
+    rjmp 1b
+2:  subi r26, -4
+    breq 5f
+    brpl 4f
+3:  lsl r18
+    rol r19
+    rol r20
+    rol r21
+    adc r18, r1
+    inc r26
+    brne 3b
+    ret
+4:  bst r18, 0
+    lsr r21
+    ror r20
+    ror r19
+    ror r18
+    bld r21, 7
+    dec r26
+    brne 4b
+5:  ret
+
+/* sum += where a bit of word is set that of the variable at Y + 20, else that of the one behind it */
+add_chosen:
+    ldd r21, Y+20
+    ldd r0, Y+24
+    eor r21, r0
+    and r21, r25
+    eor r21, r0
+    ldd r20, Y+21
+    ldd r0, Y+25
+    eor r20, r0
+    and r20, r24
+    eor r20, r0
+    ldd r19, Y+22
+    ldd r0, Y+26
+    eor r19, r0
+    and r19, r23
+    eor r19, r0
+    ldd r18, Y+23
+    ldd r0, Y+27
+    eor r18, r0
+    and r18, r22
+    eor r18, r0
+    rjmp add_turned
+add_word:
+    movw r18, r22
+    movw r20, r24
+add_turned:
+    add r4, r18
+    adc r5, r19
+    adc r6, r20
+    adc r7, r21
+    ret
+
+iotcenter_sha256_block:
+    push r4
+    push r5
+    push r6
+    push r7
+    push r17
+    push r28
+    push r29
+    movw r28, r24
+    movw r30, r24
+    ldi r18, 32
+1:  ldd r0, Z+32
+    st Z+, r0
+    dec r18
+    brne 1b
+    ldi r30, lo8(iotcenter_sha256_rounds)
+    ldi r31, hi8(iotcenter_sha256_rounds)
+    clr r17
+
+2:  ldi r26, 0
+    rcall load_word
+    movw r4, r22
+    movw r6, r24
+    cpi r17, 16
+    brcs 3f
+    ldi r26, 1 /* the word of rotations by 7 and 18, and a shift by 3: */
+    rcall load_word
+    ldi r26, 11
+    ldi r27, 4
+    rcall turn_twice
+    andi r22, 0xF8 /* a shift is a rotation of what does not fall out */
+    ldi r26, 3
+    rcall turn_again
+    rcall add_turned
+    ldi r26, 9
+    rcall load_word
+    rcall add_word
+    ldi r26, 14 /* and that of rotations by 17 and 19, and a shift by 10 */
+    rcall load_word
+    ldi r26, 2
+    ldi r27, 7
+    rcall turn_twice
+    clr r22
+    andi r23, 0xFC
+    ldi r26, 10
+    rcall turn_again
+    rcall add_turned
+    ldi r26, 0
+    rcall load_word
+    st -X, r4
+    st -X, r5
+    st -X, r6
+    st -X, r7
+
+3:  lpm r18, Z+
+    lpm r19, Z+
+    lpm r20, Z+
+    lpm r21, Z+
+    rcall add_turned
+    ldd r25, Y+28
+    ldd r24, Y+29
+    ldd r23, Y+30
+    ldd r22, Y+31
+    rcall add_word
+    ldd r25, Y+16
+    ldd r24, Y+17
+    ldd r23, Y+18
+    ldd r22, Y+19
+    ldi r26, 14 /* rotations by 6, 11 and 25 */
+    ldi r27, 5
+    rcall turn_twice
+    ldi r26, 6
+    rcall turn_again
+    rcall add_turned
+    rcall add_chosen
+    ldi r26, 12
+    rcall load
+    add r22, r4
+    adc r23, r5
+    adc r24, r6
+    adc r25, r7
+    st -X, r22
+    st -X, r23
+    st -X, r24
+    st -X, r25
+    adiw r28, 28 /* each variable moves up by one; Y comes back */
+    ldi r26, 7
+4:  ld r0, -Y
+    std Y+4, r0
+    ld r0, -Y
+    std Y+4, r0
+    ld r0, -Y
+    std Y+4, r0
+    ld r0, -Y
+    std Y+4, r0
+    dec r26
+    brne 4b
+    ldd r25, Y+4
+    ldd r24, Y+5
+    ldd r23, Y+6
+    ldd r22, Y+7
+    ldi r26, 9 /* rotations by 2, 13 and 22 */
+    ldi r27, 11
+    rcall turn_twice
+    ldi r26, 2
+    rcall turn_again
+    rcall add_turned
+    ldd r0, Y+15 /* the majority of three: where the first and the last differ, the one between them */
+    eor r22, r0
+    ldd r0, Y+14
+    eor r23, r0
+    ldd r0, Y+13
+    eor r24, r0
+    ldd r0, Y+12
+    eor r25, r0
+    sbiw r28, 12
+    rcall add_chosen
+    adiw r28, 12
+    st Y, r7
+    std Y+1, r6
+    std Y+2, r5
+    std Y+3, r4
+    inc r17
+    sbrs r17, 6 /* 64 rounds */
+    rjmp 2b
+
+    movw r30, r28
+    adiw r30, 32
+    ldi r18, 8
+5:  ldi r19, 4
+    clc
+6:  ld r20, -Z
+    ldd r0, Z+32
+    adc r0, r20
+    std Z+32, r0
+    dec r19
+    brne 6b
+    dec r18
+    brne 5b
+    pop r29
+    pop r28
+    pop r17
+    pop r7
+    pop r6
+    pop r5
+    pop r4
+    ret
+    .size iotcenter_sha256_block, . - load_word
+
+/*
+ * ---- void iotcenter_aes(uint8_t *work, uint8_t *block, uint8_t step) ----
+ *
+ * Y points to the work: the round key, and 16 bytes for a copy of the block. X points to the block. r16 is the constant of
+ * the round; r17 the step from a byte to the one that the shifted rows put behind it: 5 to encrypt, 13 to decrypt.
+ */
+    .section .text.iotcenter_aes,"ax",@progbits
+    .global iotcenter_aes
+    .type iotcenter_aes, @function
+
+/* r24 = its substitute */
+substitute:
+    sbrs r17, 3
+    rjmp box
+    rcall untwist /* the inverse of the box, made of the box itself */
+    rcall box
+untwist: /* r24 = r24 rotated left by 1, xor by 3, xor by 6, xor 5 */
+    lsl r24
+    adc r24, r1
+    mov r0, r24
+    ldi r25, 2
+1:  lsl r24
+    adc r24, r1
+    lsl r24
+    adc r24, r1
+    sbrs r25, 1
+    lsl r24
+    sbrs r25, 1
+    adc r24, r1
+    eor r0, r24
+    dec r25
+    brne 1b
+    mov r24, r0
+    ldi r25, 5
+    eor r24, r25
+    ret
+box:
+    ldi r30, lo8(iotcenter_aes_box)
+    ldi r31, hi8(iotcenter_aes_box)
+    add r30, r24
+    adc r31, r1
+    lpm r24, Z
+    ret
+
+/* r24 = twice that, in AES' field */
+twice:
+    lsl r24
+    sbc r25, r25
+    andi r25, 0x1B
+    eor r24, r25
+    ret
+
+add_key:
+    ldi r18, 16
+1:  ld r0, X
+    ld r19, Y+
+    eor r0, r19
+    st X+, r0
+    dec r18
+    brne 1b
+    sbiw r26, 16
+    sbiw r28, 16
+    ret
+
+/* Substitutes all bytes, and shifts the rows. */
+substitute_all:
+    ldi r18, 16
+1:  ld r0, X+
+    std Y+16, r0
+    adiw r28, 1
+    dec r18
+    brne 1b
+    sbiw r26, 16
+    sbiw r28, 16
+    ldi r18, 16
+    ldi r19, 0
+2:  movw r30, r28
+    add r30, r19
+    adc r31, r1
+    ldd r24, Z+16
+    rcall substitute
+    st X+, r24
+    add r19, r17
+    andi r19, 15
+    dec r18
+    brne 2b
+    sbiw r26, 16
+    ret
+
+/* Mixes the columns, or undoes it. */
+mix:
+    ldi r30, 4
+1:  ld r18, X+
+    ld r19, X+
+    ld r20, X+
+    ld r21, X+
+    sbiw r26, 4
+    sbrs r17, 3
+    rjmp 2f
+    mov r24, r18 /* what undoes it is mixing too, once four times every other byte was added */
+    eor r24, r20
+    rcall twice
+    rcall twice
+    eor r18, r24
+    eor r20, r24
+    mov r24, r19
+    eor r24, r21
+    rcall twice
+    rcall twice
+    eor r19, r24
+    eor r21, r24
+2:  mov r22, r18
+    eor r22, r19
+    eor r22, r20
+    eor r22, r21
+    ldi r31, 4
+3:  mov r24, r18
+    eor r24, r19
+    rcall twice
+    eor r24, r18
+    eor r24, r22
+    st X+, r24
+    mov r0, r18
+    mov r18, r19
+    mov r19, r20
+    mov r20, r21
+    mov r21, r0
+    dec r31
+    brne 3b
+    dec r30
+    brne 1b
+    sbiw r26, 16
+    ret
+
+previous_key:
+    adiw r28, 12
+    ldi r18, 12
+1:  ld r0, -Y
+    ldd r19, Y+4
+    eor r19, r0
+    std Y+4, r19
+    dec r18
+    brne 1b
+first_column:
+    ld r0, Y
+    eor r0, r16
+    st Y, r0
+    ldd r0, Y+12
+    std Y+16, r0
+    ldi r18, 4
+1:  ldd r24, Y+13
+    rcall box
+    ld r0, Y
+    eor r0, r24
+    st Y+, r0
+    dec r18
+    brne 1b
+    sbiw r28, 4
+    ret
+
+next_key:
+    rcall first_column
+    ldi r18, 12
+1:  ld r0, Y+
+    ldd r19, Y+3
+    eor r19, r0
+    std Y+3, r19
+    dec r18
+    brne 1b
+    sbiw r28, 12
+    mov r24, r16
+    rcall twice
+    mov r16, r24
+    cpi r16, 0x6C /* whether this was the tenth */
+    ret
+
+iotcenter_aes:
+    push r16
+    push r17
+    push r28
+    push r29
+    movw r28, r24
+    movw r26, r22
+    mov r17, r20
+    ldi r16, 1
+    sbrc r17, 3
+    rjmp 3f
+
+1:  rcall add_key
+    rcall substitute_all
+    cpi r16, 0x36
+    breq 2f
+    rcall mix
+2:  rcall next_key
+    brne 1b
+    rjmp 6f
+
+3:  rcall next_key
+    brne 3b
+4:  rcall add_key
+    cpi r16, 0x6C
+    breq 5f
+    rcall mix
+5:  rcall substitute_all
+    ldi r24, 0x8D
+    lsr r16
+    brcc .+2
+    eor r16, r24
+    rcall previous_key
+    cpi r16, 1
+    brne 4b
+
+6:  rcall add_key
+    pop r29
+    pop r28
+    pop r17
+    pop r16
+    ret
+    .size iotcenter_aes, . - substitute
+
+#endif
