@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import backups, devices, importing, keys, server, talking, tunnels, udp, users
+from iotcenter.cli import backups, devices, display, importing, keys, server, talking, tunnels, udp, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -138,6 +138,7 @@ def _add_talking(group: _Group) -> None:
         "--timeout", type=duration, default=30.0, metavar="TIME", help="how long to wait for the result (default: 30s)"
     )
     _can_expire(command, "how long the command may wait for a device that is offline (default: not at all)")
+    group.command("display", display.display).add_argument("keys", nargs="*", metavar="DEVICE.SERIES")
     readings = group.command("readings", talking.readings, "device", "series")
     readings.add_argument(
         "--from", dest="start", default="now-1h", metavar="TIME", help="Unix seconds, ISO 8601 or now-6h"

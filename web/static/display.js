@@ -12,7 +12,7 @@ import { refreshSoon } from "./regions.js";
 import { rowsOf } from "./rows.js";
 import { _ } from "./texts.js";
 
-/* As in display.py: how warm it feels below so many degrees Celsius. */
+/* As in warmth.py: how warm it feels below so many degrees Celsius. */
 const WARMTHS = [[0, "freezing"], [10, "cold"], [18, "cool"], [24, "mild"], [30, "warm"]];
 const KELVIN = 273.15;
 

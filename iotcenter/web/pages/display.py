@@ -9,25 +9,19 @@ from urllib.parse import urlencode
 from msgspec import Struct
 from twisted.web.server import Request
 
-from iotcenter.model import Device, EventKind, Role, SeriesValue, Value
+from iotcenter.model import Device, EventKind, Role, SeriesValue
 from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import peer
 from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.pages.warmth import warmth
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, keep_screen
 from iotcenter.web.security import local_path
 
 MOST = 12
 """Values on one display: more could not be read from across a room."""
-
-WARMTHS = ((0.0, "freezing"), (10.0, "cold"), (18.0, "cool"), (24.0, "mild"), (30.0, "warm"))
-"""How warm it feels below so many degrees Celsius; display.js says the same."""
-
-HOT = "hot"
-
-KELVIN = 273.15
 
 
 class DisplayQuery(Struct, frozen=True):
@@ -108,14 +102,6 @@ class DisplayPages:
 
     def _refuse(self, wanted: str, problem: str = "") -> str:
         return self._renderer.render("display_out.html", None, next=local_path(wanted), problem=problem)
-
-
-def warmth(value: Value | None, unit: str) -> str:
-    """How warm a temperature feels, in a word; empty for what is none."""
-    if isinstance(value, bool | str) or value is None or unit not in ("Cel", "K"):
-        return ""
-    degrees = value - KELVIN if unit == "K" else value
-    return next((word for below, word in WARMTHS if degrees < below), HOT)
 
 
 def _tile(key: str, devices: Mapping[str, Device]) -> Tile:
