@@ -16,6 +16,7 @@ from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 
 OFF = "off"
@@ -38,6 +39,10 @@ class CannotOpen(Exception):
 BACKLOG = 4096
 """Connections that the kernel keeps for us while we are busy with others; as a rule it allows no more. With Twisted's
 50, most devices that return at once would find nobody, and try again after pauses that double from a second."""
+
+ACCEPTS = 50
+"""Connections that are taken in in the first turn of the reactor after those who knock were held. By itself Twisted
+takes more in each turn for as long as more are there: hundreds, in a storm."""
 
 
 def endpoint_string(text: str, interface: str = "") -> str:
@@ -135,9 +140,9 @@ class _Port(Service):
         return (getattr(self._port.getHost(), "host", ""), self.port) if self._port is not None else None
 
     def hold(self) -> None:
-        """Let those who knock wait, in the kernel's queue, until ``take``: the port is ours, and the rest is not
-        ready."""
-        cast(FileDescriptor, self._port).pauseProducing()
+        """Let those who knock wait, in the kernel's queue, until ``take``: the rest is not ready, or busy."""
+        if self._port is not None:
+            cast(FileDescriptor, self._port).pauseProducing()
 
     def take(self) -> None:
         """Take in those who knock."""
@@ -172,6 +177,12 @@ class Listener(_Port):
             raise CannotOpen(f"{self._what}: {_why(failed[0])}")
         self._port = opened[0]
         super().startService()
+
+    def take(self) -> None:
+        """Take in those who knock, a few in each turn of the reactor."""
+        if self._port is not None:
+            cast(Port, self._port).numberAccepts = ACCEPTS
+        super().take()
 
 
 class DatagramListener(_Port):

@@ -48,7 +48,7 @@ class TLSService(Listener):
     """The open port, and the connections that came in by it: they end with the service."""
 
     def __init__(self, settings: TLSSettings, house: House) -> None:
-        self._connections = ConnectionFactory(house, settings.heartbeat, begin)
+        self._connections = ConnectionFactory(house, settings.heartbeat, begin, self.hold, self.take)
         secured = TLSMemoryBIOFactory(Handshakes(house.authority), False, self._connections, house.reactor)
         super().__init__(house.reactor, endpoint_string(settings.listen), secured, "devices over TLS")
 

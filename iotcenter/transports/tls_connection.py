@@ -18,6 +18,7 @@ from iotcenter.listening import plain_address
 from iotcenter.logs import LogLimit
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Barred, ServerConnection
+from iotcenter.transports.turnstile import Turnstile
 from iotcenter.wire.codec import DamagedReport, decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
@@ -151,7 +152,7 @@ class Connection(TwistedProtocol):
     def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
         """The connection is gone."""
         self._cancel_deadline()
-        self.service.strangers.remove(self)
+        self.service.introduced(self)
         if self._conversation is None and not self._closing:
             self.service.complain(self.address, f"the TLS handshake failed: {_words(reason)}")
         conversation, self._conversation = self._conversation, None
@@ -165,13 +166,13 @@ class Connection(TwistedProtocol):
         bytes. Its reports go to ``take_reports`` from now on, with the bytes of each."""
         self._take_reports = take_reports
         self._cancel_deadline()
-        self.service.strangers.remove(self)
+        self.service.introduced(self)
         self.reader.limit = limit
 
     def become(self, stream: Stream) -> None:
         """The messages are over: what comes behind the present one is ``stream``'s."""
         self._cancel_deadline()
-        self.service.strangers.remove(self)
+        self.service.introduced(self)
         self._stream = stream
 
     def write(self, data: bytes) -> None:
@@ -276,12 +277,21 @@ class ConnectionFactory(Factory):
 
     noisy = False
 
-    def __init__(self, house: House, heartbeat: float, begin: Begin) -> None:
+    def __init__(
+        self,
+        house: House,
+        heartbeat: float,
+        begin: Begin,
+        close_door: Callable[[], None] = lambda: None,
+        open_door: Callable[[], None] = lambda: None,
+    ) -> None:
+        """While many are on their way in, the door is closed."""
         self.house = house
         self.heartbeat = heartbeat
         self.log_limit = LogLimit(house.reactor.seconds)
         self._begin = begin
         self.strangers = Strangers(MAX_STRANGERS, MAX_STRANGERS_EACH)
+        self._turnstile = Turnstile(house.reactor, close_door, open_door)
         self._open: set[Connection] = set()
         self._all_gone: Deferred[None] | None = None
 
@@ -300,7 +310,13 @@ class ConnectionFactory(Factory):
         connection.factory = self
         self._open.add(connection)
         self.strangers.add(connection)
+        self._turnstile.enter(connection)
         return connection
+
+    def introduced(self, connection: Connection) -> None:
+        """``connection`` is no stranger's any more, or it is gone."""
+        self.strangers.remove(connection)
+        self._turnstile.leave(connection)
 
     def gone(self, connection: Connection) -> None:
         """``connection`` is closed."""
