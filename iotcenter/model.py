@@ -194,6 +194,7 @@ class EventKind(StrEnum):
 
     SIGNED_IN = "user.signed_in"
     SIGN_IN_REFUSED = "user.refused"
+    SIGNED_OUT = "user.signed_out"
     USER_ADDED = "user.added"
     USER_CHANGED = "user.changed"
     USER_REMOVED = "user.removed"

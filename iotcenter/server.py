@@ -28,6 +28,7 @@ from iotcenter.identity.enrollment import Enrollments
 from iotcenter.identity.machine import machine_names, name_of
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.registrations import Registrations
+from iotcenter.identity.resets import ResetLinks
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.ssh_keys import SshKeys
@@ -75,6 +76,7 @@ class Server:
         self._users = Users(self._store, self._clock, passwords)
         self._registrations = Registrations(self._store, self._accounts, passwords, self._clock.seconds)
         self._setup_link = SetupLink(self._store, self._users, self._clock.seconds)
+        self._reset_links = ResetLinks(self._store, self._users, self._clock.seconds)
         self._web_certificate = _web_certificate(directory, self._authority, config.web, self._clock)
         limits = Limits(config.ssh.idle, config.ssh.life)
         self._center = Center(self._store, self._accounts, self._clock, limits, _file_limits(config.files))
@@ -166,6 +168,7 @@ class Server:
             tokens=ApiTokens(self._store, self._clock.seconds),
             ssh_keys=self._ssh_keys,
             setup_link=self._setup_link,
+            reset_links=self._reset_links,
             web_certificate=self._web_certificate,
             assets=assets,
             streams=Streams(self._reactor, self._center.subscribers, self._center.devices, assets.build),

@@ -12,8 +12,8 @@ from twisted.logger import Logger
 from iotcenter.identity.digest import digest_of
 from iotcenter.identity.errors import Unfit
 from iotcenter.model import Role
-from iotcenter.storage.accounts import TokenRow
 from iotcenter.storage.store import Store
+from iotcenter.storage.tokens import TokenRow
 
 PREFIX = "iotc_"
 """Marks a token, so that people and programs that look for leaked secrets know it when they see one."""
@@ -29,13 +29,15 @@ NAME = r"[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9._@-])?"
 
 
 class ApiToken(Struct, frozen=True):
-    """A program's way in, without its secret. One without ``expires`` lasts until it is removed."""
+    """A program's way in, without its secret. One without ``expires`` lasts until it is removed; one with an ``owner``
+    may never do more than they, and goes with them."""
 
     name: str
     role: Role
     created: float
     expires: float | None = None
     last_used: float | None = None
+    owner: str | None = None
 
 
 class ApiTokens:
@@ -44,10 +46,10 @@ class ApiTokens:
     _log = Logger()
 
     def __init__(self, store: Store, seconds: Callable[[], float]) -> None:
-        self._store = store.accounts
+        self._store = store.tokens
         self._seconds = seconds
 
-    async def create(self, name: str, role: Role, expires: float | None = None) -> str:
+    async def create(self, name: str, role: Role, expires: float | None = None, owner: str | None = None) -> str:
         """The secret of a new token, which nobody can be told again. ``expires`` is a time; without it, it lasts."""
         now = self._seconds()
         if re.fullmatch(NAME, name) is None:
@@ -55,7 +57,7 @@ class ApiTokens:
         if expires is not None and expires <= now:
             raise Unfit("expires", "that time is over already")
         secret = PREFIX + secrets.token_urlsafe(32)
-        await self._store.add_token(digest_of(secret), TokenRow(name, role, now, expires))
+        await self._store.add(digest_of(secret), TokenRow(name, role, now, expires, owner=owner))
         return secret
 
     async def find(self, secret: str) -> ApiToken | None:
@@ -63,7 +65,7 @@ class ApiTokens:
         if re.fullmatch(SECRET, secret) is None:
             return None
         now, digest = self._seconds(), digest_of(secret)
-        row = await self._store.token(digest)
+        row = await self._store.find(digest)
         if row is None or (row.expires is not None and now >= row.expires):
             return None
         if row.last_used is None or now - row.last_used >= COARSE:
@@ -72,18 +74,23 @@ class ApiTokens:
 
     async def list(self) -> tuple[ApiToken, ...]:
         """Every token, by name, also those that have expired."""
-        return tuple(_token(row) for row in await self._store.tokens())
+        return tuple(_token(row) for row in await self._store.all())
+
+    async def named(self, name: str) -> ApiToken | None:
+        """The token of that name."""
+        row = await self._store.named(name)
+        return None if row is None else _token(row)
 
     async def remove(self, name: str) -> None:
         """Shut a program out, from its next request on."""
-        await self._store.remove_token(name)
+        await self._store.remove(name)
 
     def _note_use(self, digest: bytes, now: float) -> None:
         """Nobody waits for this: a request must not fail because the disk is full."""
-        self._store.use_token(digest, now).addErrback(
+        self._store.use(digest, now).addErrback(
             lambda failure: self._log.warn("a token's use was not noted: {reason}", reason=failure.getErrorMessage())
         )
 
 
 def _token(row: TokenRow) -> ApiToken:
-    return ApiToken(row.name, row.role, row.created, row.expires, row.last_used)
+    return ApiToken(row.name, row.role, row.created, row.expires, row.last_used, row.owner)

@@ -93,7 +93,11 @@ class Users:
     @finishing
     async def set_password(self, name: str, password: str) -> None:
         """Give a user another password, and sign all of their browsers out."""
-        await self._store.set_password(canonical(name), await self._passwords.hash(password))
+        await self._store.set_password(canonical(name), await self.hash(password))
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password. Fails with ``Unfit`` or ``Overloaded``."""
+        return await self._passwords.hash(password)
 
     @finishing
     async def set_role(self, name: str, role: Role) -> None:

@@ -1,4 +1,4 @@
-"""Who may come in on the web: users, their sessions, API tokens, and the secret of the setup link.
+"""Who may sign in: users, and the secrets of the links by which they come in for the first time or again.
 
 Secrets come here as their SHA-256, and nothing else of them is kept.
 """
@@ -20,9 +20,7 @@ from iotcenter.storage.sql import (
     find,
     find_all,
     milliseconds,
-    milliseconds_or_null,
     seconds,
-    seconds_or_none,
     select,
 )
 
@@ -41,38 +39,19 @@ SET_PASSWORD = "UPDATE user SET password_hash = ? WHERE name = ?"
 SET_ROLE = "UPDATE user SET role = ? WHERE name = ?"
 REMOVE_USER = "DELETE FROM user WHERE name = ?"
 
-ADD_SESSION = "INSERT INTO session (hash, user, created, last_used, expires) VALUES (?, ?, ?, ?, ?)"
-DROP_OLD_SESSIONS = """
-    DELETE FROM session WHERE user = ?1 AND hash NOT IN (
-        SELECT hash FROM session WHERE user = ?1 ORDER BY last_used DESC LIMIT ?2)
-"""
-SESSION = f"""
-    SELECT {USER_COLUMNS}, session.created, session.last_used, session.expires
-    FROM session JOIN user ON user.name = session.user WHERE session.hash = ?
-"""
-USE_SESSION = "UPDATE session SET last_used = ? WHERE hash = ?"
-END_SESSION = "DELETE FROM session WHERE hash = ?"
 END_SESSIONS = "DELETE FROM session WHERE user = ?"
-EXPIRE_SESSIONS = "DELETE FROM session WHERE expires <= ? OR last_used <= ?"
-
-TOKEN_COLUMNS = "name, role, created, expires, last_used"
-ADD_TOKEN = "INSERT INTO token (name, hash, role, created, expires) VALUES (?, ?, ?, ?, ?)"
-TOKENS = f"SELECT {TOKEN_COLUMNS} FROM token ORDER BY name"
-TOKEN_NAMED = f"SELECT {TOKEN_COLUMNS} FROM token WHERE name = ?"
-TOKEN = f"SELECT {TOKEN_COLUMNS} FROM token WHERE hash = ?"
-USE_TOKEN = "UPDATE token SET last_used = ? WHERE hash = ?"
-REMOVE_TOKEN = "DELETE FROM token WHERE name = ?"
 
 SET_SECRET = "INSERT OR REPLACE INTO secret (kind, hash, created, expires) VALUES (?, ?, ?, ?)"
 SECRET = "SELECT kind, hash, created, expires FROM secret WHERE kind = ?"
+SECRET_WITH = "SELECT kind, hash, created, expires FROM secret WHERE hash = ?"
+DROP_SECRET = "DELETE FROM secret WHERE kind = ?"
 TAKE_SECRET = "DELETE FROM secret WHERE kind = ? AND hash = ? AND expires > ?"
 
 SETUP = "setup"
 """The kind of the secret in the setup link."""
 
-SESSIONS_OF_A_USER = 100
-"""How many sessions one user may have: far more than browsers. The one that was unused for longest makes room, so that
-signing in again and again fills no disk."""
+RESET = "reset:"
+"""How the kind of the secret in the link for a new password begins: the user's name follows."""
 
 
 class UserRow(Struct, frozen=True):
@@ -88,25 +67,6 @@ class UserRow(Struct, frozen=True):
         return f"UserRow(name={self.name!r}, role={self.role.value!r})"
 
 
-class SessionRow(Struct, frozen=True):
-    """A browser that is signed in."""
-
-    user: UserRow
-    created: float
-    last_used: float
-    expires: float
-
-
-class TokenRow(Struct, frozen=True):
-    """A program's way in. One without ``expires`` lasts until it is removed."""
-
-    name: str
-    role: Role
-    created: float
-    expires: float | None = None
-    last_used: float | None = None
-
-
 class SecretRow(Struct, frozen=True):
     """A secret of which there is one of its kind."""
 
@@ -117,18 +77,18 @@ class SecretRow(Struct, frozen=True):
 
 
 class Accounts:
-    """Users, sessions, tokens and secrets. What cannot be done fails with a ``StorageError``."""
+    """Users and secrets. What cannot be done fails with a ``StorageError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def users(self) -> Deferred[tuple[UserRow, ...]]:
         """Everybody, by name."""
-        return self._database.read(lambda connection: find_all(connection, _user, USERS))
+        return self._database.read(lambda connection: find_all(connection, user_from, USERS))
 
     def user(self, name: str) -> Deferred[UserRow | None]:
         """The user of that name, if there is one."""
-        return self._database.read(partial(_find_user, name=name))
+        return self._database.read(partial(find_user, name=name))
 
     def count_users(self) -> Deferred[int]:
         """How many users there are; none means that the server is not set up yet."""
@@ -154,47 +114,6 @@ class Accounts:
         """Remove a user and all their sessions. Fails with ``NotFound`` or ``LastAdmin``."""
         return self._database.write(partial(_remove_user, name=name))
 
-    def add_session(self, digest: bytes, user: str, created: float, expires: float) -> Deferred[None]:
-        """Remember a browser that signed in. Fails with ``NotFound`` where the user is gone."""
-        return self._database.write(partial(_add_session, digest=digest, user=user, created=created, expires=expires))
-
-    def session(self, digest: bytes) -> Deferred[SessionRow | None]:
-        """The session with that secret, if there is one; whether it still counts is for the caller to say."""
-        return self._database.read(lambda connection: find(connection, _session, SESSION, digest))
-
-    def use_session(self, digest: bytes, time: float) -> Deferred[int]:
-        """Remember that a session was used."""
-        return self._database.write(lambda connection: change(connection, USE_SESSION, milliseconds(time), digest))
-
-    def end_session(self, digest: bytes) -> Deferred[int]:
-        """Sign one browser out; how many there were."""
-        return self._database.write(lambda connection: change(connection, END_SESSION, digest))
-
-    def expire_sessions(self, now: float, unused_since: float) -> Deferred[int]:
-        """Forget the sessions that have expired, and those that were last used at ``unused_since`` or before."""
-        times = milliseconds(now), milliseconds(unused_since)
-        return self._database.write(lambda connection: change(connection, EXPIRE_SESSIONS, *times))
-
-    def add_token(self, digest: bytes, token: TokenRow) -> Deferred[None]:
-        """Let a program in. Fails with ``NameTaken``."""
-        return self._database.write(partial(_add_token, digest=digest, token=token))
-
-    def token(self, digest: bytes) -> Deferred[TokenRow | None]:
-        """The token with that secret, if there is one; whether it still counts is for the caller to say."""
-        return self._database.read(lambda connection: find(connection, _token, TOKEN, digest))
-
-    def tokens(self) -> Deferred[tuple[TokenRow, ...]]:
-        """Every token, by name."""
-        return self._database.read(lambda connection: find_all(connection, _token, TOKENS))
-
-    def use_token(self, digest: bytes, time: float) -> Deferred[int]:
-        """Remember that a token was used."""
-        return self._database.write(lambda connection: change(connection, USE_TOKEN, milliseconds(time), digest))
-
-    def remove_token(self, name: str) -> Deferred[None]:
-        """Shut a program out. Fails with ``NotFound``."""
-        return self._database.write(partial(_remove_token, name=name))
-
     def set_secret(self, secret: SecretRow) -> Deferred[int]:
         """Keep a secret; the former one of its kind counts no more."""
         values = secret.kind, secret.hash, milliseconds(secret.created), milliseconds(secret.expires)
@@ -204,25 +123,26 @@ class Accounts:
         """The secret of that kind, if there is one; whether it still counts is for the caller to say."""
         return self._database.read(lambda connection: find(connection, _secret, SECRET, kind))
 
+    def secret_with(self, digest: bytes) -> Deferred[SecretRow | None]:
+        """The secret with that hash, whatever its kind."""
+        return self._database.read(lambda connection: find(connection, _secret, SECRET_WITH, digest))
+
+    def redeem_reset(self, digest: bytes, now: float, name: str, password_hash: str) -> Deferred[None]:
+        """Spend the secret of a user's link on another password: both or neither. Fails with ``NotRedeemable``."""
+        work = partial(_redeem_reset, digest=digest, now=now, name=name, password_hash=password_hash)
+        return self._database.write(work)
+
     def redeem_setup(self, digest: bytes, now: float, user: UserRow) -> Deferred[None]:
         """Spend the setup link's secret on ``user``, the first of all: both or neither. Fails with
         ``NotRedeemable``."""
         return self._database.write(partial(_redeem_setup, digest=digest, now=now, user=user))
 
 
-def _user(row: Row) -> UserRow:
+def user_from(row: Row) -> UserRow:
+    """The user in the columns of ``USER_COLUMNS``."""
     name, role, password_hash, created, zone, hours, units, theme, language = row
     preferences = Preferences(zone, Hours(hours), UnitSystem(units), Theme(theme), language)
     return UserRow(name, Role(role), password_hash, seconds(created), preferences)
-
-
-def _session(row: Row) -> SessionRow:
-    return SessionRow(_user(row[:-3]), *map(seconds, row[-3:]))
-
-
-def _token(row: Row) -> TokenRow:
-    name, role, created, expires, last_used = row
-    return TokenRow(name, Role(role), seconds(created), seconds_or_none(expires), seconds_or_none(last_used))
 
 
 def _secret(row: Row) -> SecretRow:
@@ -230,12 +150,13 @@ def _secret(row: Row) -> SecretRow:
     return SecretRow(kind, digest, seconds(created), seconds(expires))
 
 
-def _find_user(connection: sqlite3.Connection, name: str) -> UserRow | None:
-    return find(connection, _user, USER, name)
+def find_user(connection: sqlite3.Connection, name: str) -> UserRow | None:
+    """The user of that name, if there is one."""
+    return find(connection, user_from, USER, name)
 
 
 def _add_user(connection: sqlite3.Connection, user: UserRow) -> None:
-    if _find_user(connection, user.name) is not None:
+    if find_user(connection, user.name) is not None:
         raise NameTaken(f"There is already a user named {user.name}.")
     account = user.name, user.role.value, user.password_hash, milliseconds(user.created)
     change(connection, ADD_USER, *account, *_columns(user.preferences))
@@ -254,6 +175,7 @@ def _update_user(connection: sqlite3.Connection, statement: str, value: str, nam
 def _set_password(connection: sqlite3.Connection, name: str, password_hash: str) -> None:
     _update_user(connection, SET_PASSWORD, password_hash, name)
     change(connection, END_SESSIONS, name)
+    change(connection, DROP_SECRET, RESET + name)
 
 
 def _set_preferences(connection: sqlite3.Connection, name: str, preferences: Preferences) -> None:
@@ -276,34 +198,22 @@ def _set_role(connection: sqlite3.Connection, name: str, role: Role) -> None:
 def _remove_user(connection: sqlite3.Connection, name: str) -> None:
     _keep_an_admin(connection, name)
     change(connection, REMOVE_USER, name)
+    change(connection, DROP_SECRET, RESET + name)
 
 
 def _keep_an_admin(connection: sqlite3.Connection, leaving: str) -> None:
     """Raise ``LastAdmin`` where no administrator but ``leaving`` is left, ``NotFound`` where that is nobody."""
-    user = _find_user(connection, leaving)
+    user = find_user(connection, leaving)
     if user is None:
         raise NotFound(f"There is no user named {leaving}.")
     if user.role is Role.ADMIN and select(connection, OTHER_ADMINS, leaving) == [(0,)]:
         raise LastAdmin
 
 
-def _add_session(connection: sqlite3.Connection, digest: bytes, user: str, created: float, expires: float) -> None:
-    if _find_user(connection, user) is None:
-        raise NotFound(f"There is no user named {user}.")
-    change(connection, ADD_SESSION, digest, user, milliseconds(created), milliseconds(created), milliseconds(expires))
-    change(connection, DROP_OLD_SESSIONS, user, SESSIONS_OF_A_USER)
-
-
-def _add_token(connection: sqlite3.Connection, digest: bytes, token: TokenRow) -> None:
-    if find(connection, _token, TOKEN_NAMED, token.name) is not None:
-        raise NameTaken(f"There is already a token named {token.name}.")
-    expires = milliseconds_or_null(token.expires)
-    change(connection, ADD_TOKEN, token.name, digest, token.role.value, milliseconds(token.created), expires)
-
-
-def _remove_token(connection: sqlite3.Connection, name: str) -> None:
-    if change(connection, REMOVE_TOKEN, name) == 0:
-        raise NotFound(f"There is no token named {name}.")
+def _redeem_reset(connection: sqlite3.Connection, digest: bytes, now: float, name: str, password_hash: str) -> None:
+    if change(connection, TAKE_SECRET, RESET + name, digest, milliseconds(now)) == 0:
+        raise NotRedeemable
+    _set_password(connection, name, password_hash)
 
 
 def _redeem_setup(connection: sqlite3.Connection, digest: bytes, now: float, user: UserRow) -> None:

@@ -31,7 +31,9 @@ from iotcenter.storage.merging import Merger
 from iotcenter.storage.readings import Readings
 from iotcenter.storage.registrations import Registrations
 from iotcenter.storage.retention import Keep
+from iotcenter.storage.sessions import Sessions
 from iotcenter.storage.ssh_keys import SshKeys
+from iotcenter.storage.tokens import Tokens
 from iotcenter.storage.udp_keys import UdpKeys
 
 FILE = "iotcenter.db"
@@ -59,6 +61,8 @@ class Store:
         self.commands = Commands(self._database)
         self.logs = Logs(self._database)
         self.accounts = Accounts(self._database)
+        self.sessions = Sessions(self._database)
+        self.tokens = Tokens(self._database)
         self.enrollments = Enrollments(self._database)
         self.udp_keys = UdpKeys(self._database)
         self.registrations = Registrations(self._database)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from iotcenter.identity.ssh_keys import SshKey
-from iotcenter.model import EventKind, Role
-from iotcenter.web.errors import HTTPProblem
+from iotcenter.model import EventKind
+from iotcenter.web.owners import check_own
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -18,19 +18,19 @@ class KeyRing:
 
     async def list(self, principal: Principal, user: str) -> tuple[SshKey, ...]:
         """The keys of ``user``, oldest first."""
-        _check(principal, user)
+        check_own(principal, user, "keys")
         return await self._keys.list(user)
 
     async def add(self, principal: Principal, user: str, text: str) -> SshKey:
         """Let ``user`` come in by the public key in ``text``; see ``SshKeys.add``."""
-        _check(principal, user)
+        check_own(principal, user, "keys")
         key = await self._keys.add(user, text)
         self._note(EventKind.KEY_ADDED, principal, key.user, key.fingerprint)
         return key
 
     async def remove(self, principal: Principal, user: str, fingerprint: str) -> None:
         """Take a key from ``user``: what it holds open ends at once."""
-        _check(principal, user)
+        check_own(principal, user, "keys")
         await self._keys.remove(user, fingerprint)
         self._note(EventKind.KEY_REMOVED, principal, user.lower(), fingerprint)
 
@@ -38,10 +38,3 @@ class KeyRing:
         done = "added" if kind is EventKind.KEY_ADDED else "removed"
         text = f"{principal.actor} {done} the SSH key {fingerprint} of {user}"
         self._events.note(kind, principal.actor, user, text, fingerprint=fingerprint)
-
-
-def _check(principal: Principal, user: str) -> None:
-    """Raise ``HTTPProblem`` unless ``principal`` is ``user``, or an admin."""
-    own = principal.user is not None and principal.user.name == user.lower()
-    if not own and not principal.role.covers(Role.ADMIN):
-        raise HTTPProblem(403, "role", f"the keys of others take the role {Role.ADMIN}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iotcenter.identity.authority import Authority
     from iotcenter.identity.enrollment import Enrollments
     from iotcenter.identity.registrations import Registrations
+    from iotcenter.identity.resets import ResetLinks
     from iotcenter.identity.sessions import Sessions
     from iotcenter.identity.setup import SetupLink
     from iotcenter.identity.ssh_keys import SshKeys
@@ -63,6 +64,7 @@ class Parts:
     tokens: ApiTokens
     ssh_keys: SshKeys
     setup_link: SetupLink
+    reset_links: ResetLinks
     web_certificate: WebCertificate
     assets: Assets
     streams: Streams

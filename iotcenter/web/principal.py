@@ -42,7 +42,8 @@ class Principal:
     """Somebody who may do what their role may. ``csrf`` is what the forms of their session carry.
 
     ``key`` tells this session or token from others, without being its secret. ``languages`` are those that the browser
-    asks for, best first. ``expires`` is when a token ends, if it does.
+    asks for, best first. ``expires`` is when a token ends, if it does. ``owner`` is the user who answers for what is
+    made: themselves, or the token's.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Principal:
     key: str = field(default="", repr=False)
     languages: tuple[str, ...] = ()
     expires: float | None = None
+    owner: str | None = None
 
     @property
     def actor(self) -> str:
@@ -100,7 +102,7 @@ async def find_principal(request: Request, parts: Parts, door: Door) -> Principa
     if secret is None or session is None:
         return await _by_screen(request, parts, door)
     user, languages = session.user, asked_languages(request)
-    return Principal(user.name, user.role, Via.SESSION, session.csrf, user, _key(secret), languages)
+    return Principal(user.name, user.role, Via.SESSION, session.csrf, user, session.id, languages, owner=user.name)
 
 
 async def _by_token(authorization: str, parts: Parts) -> Principal:
@@ -109,7 +111,9 @@ async def _by_token(authorization: str, parts: Parts) -> Principal:
     if scheme.lower() == "bearer" and secret.isascii() and 0 < len(secret) <= MAX_SECRET:
         token = await parts.tokens.find(secret)
         if token is not None:
-            return Principal(token.name, token.role, Via.TOKEN, key=_key(secret), expires=token.expires)
+            return Principal(
+                token.name, token.role, Via.TOKEN, key=_key(secret), expires=token.expires, owner=token.owner
+            )
     raise HTTPProblem(
         401, "bad_token", "this API token is not known, or has expired", headers={"WWW-Authenticate": "Bearer"}
     )

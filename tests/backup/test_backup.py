@@ -218,13 +218,13 @@ class RestoringTests(BackupCase):
     async def test_who_may_come_in(self) -> None:
         """Users stay; who was signed in signs in again, and tokens that may have been used work no more."""
         await self.store.accounts.add_user(UserRow("ann", Role.ADMIN, "hash", NOW))
-        await self.store.accounts.add_session(b"session", "ann", NOW, NOW + 1e6)
+        await self.store.sessions.add(b"session", "ann", NOW, NOW + 1e6)
         await self.store.enrollments.add(b"token", "attic", "ann", NOW, NOW + 1e6)
         await self.make()
         await self.restore()
         store = self.opened(self.folder / "restored")
         self.assertEqual([user.name for user in await store.accounts.users()], ["ann"])
-        self.assertIsNone(await store.accounts.session(b"session"))
+        self.assertIsNone(await store.sessions.find(b"session"))
         self.assertEqual(await store.enrollments.open(NOW), ())
 
     async def test_device_goes_on(self) -> None:

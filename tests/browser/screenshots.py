@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -58,6 +59,12 @@ def _add(page: Page) -> None:
 def _add_and_open(page: Page) -> None:
     _add(page)
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+
+
+def _make_token(page: Page) -> None:
+    page.locator("#name").fill(f"graphs {time.time_ns()}")
+    page.locator("form[action='/tokens'] [type=submit]").click()
+    page.wait_for_load_state()
 
 
 def _unfit(page: Page) -> None:
@@ -120,6 +127,11 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("ssh", "/devices/kitchen-pi/ssh", True, _nothing),
     ("ssh-open", "/devices/kitchen-pi/ssh", True, _submit),
     ("profile", "/profile", True, _nothing),
+    ("users", "/users", True, _nothing),
+    ("user", "/users/anna", True, _nothing),
+    ("user-link", "/users/anna", True, partial(_press, what="[action$=reset-link] [type=submit]")),
+    ("tokens", "/tokens", True, _nothing),
+    ("token", "/tokens", True, _make_token),
     ("ssh-keys", "/ssh-keys", True, _nothing),
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
     ("events", "/events", True, _nothing),

@@ -90,7 +90,7 @@ class SessionsTests(StoreCase):
     async def last_used(self, secret: str) -> float:
         """What storage says, once it has written what waits."""
         await self.sessions.end("x" * 43)
-        row = await self.store.accounts.session(digest_of(secret))
+        row = await self.store.sessions.find(digest_of(secret))
         assert row is not None
         return row.last_used
 
@@ -153,4 +153,4 @@ class SecretTests(SynchronousTestCase):
 class Unused:
     """A store that nobody may ask."""
 
-    accounts = None
+    accounts = sessions = tokens = None

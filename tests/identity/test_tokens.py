@@ -94,4 +94,4 @@ class SecretTests(SynchronousTestCase):
 class Unused:
     """A store that nobody may ask."""
 
-    accounts = None
+    accounts = sessions = tokens = None

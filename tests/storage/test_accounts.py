@@ -6,9 +6,9 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from iotcenter.model import Hours, Preferences, Role, Theme, UnitSystem
-from iotcenter.storage import accounts
-from iotcenter.storage.accounts import SETUP, Accounts, SecretRow, SessionRow, TokenRow, UserRow
+from iotcenter.storage.accounts import RESET, SETUP, Accounts, SecretRow, UserRow
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable
+from iotcenter.storage.sessions import Sessions
 from tests.storage.support import NOW, DatabaseCase
 
 ADA = UserRow("ada", Role.ADMIN, "$argon2id$ada", NOW, Preferences("Europe/London"))
@@ -43,9 +43,10 @@ class UserTests(AccountsCase):
         """Password and role can be changed; a new password ends the sessions."""
         await self.accounts.add_user(ADA)
         await self.accounts.add_user(BOB)
-        await self.accounts.add_session(DIGEST, "bob", NOW, NOW + 60)
+        sessions = Sessions(self.database)
+        await sessions.add(DIGEST, "bob", NOW, NOW + 60)
         await self.accounts.set_password("bob", "$new")
-        self.assertIsNone(await self.accounts.session(DIGEST))
+        self.assertIsNone(await sessions.find(DIGEST))
         await self.accounts.set_role("bob", Role.OPERATOR)
         self.assertEqual(await self.accounts.user("bob"), UserRow("bob", Role.OPERATOR, "$new", NOW + 1))
 
@@ -82,81 +83,6 @@ class UserTests(AccountsCase):
     def test_no_secret_in_sight(self) -> None:
         """The hash of a password is in no text that may be logged."""
         self.assertNotIn("argon2", repr(ADA))
-
-
-class SessionTests(AccountsCase):
-    """Browsers that are signed in."""
-
-    async def prepare(self) -> None:
-        await super().prepare()
-        await self.accounts.add_user(ADA)
-        await self.accounts.add_user(BOB)
-
-    async def test_session(self) -> None:
-        """A session is found by its secret, with its user as they are now."""
-        await self.accounts.add_session(DIGEST, "bob", NOW, NOW + 90)
-        await self.accounts.use_session(DIGEST, NOW + 5)
-        await self.accounts.set_role("bob", Role.OPERATOR)
-        bob = msgspec.structs.replace(BOB, role=Role.OPERATOR)
-        self.assertEqual(await self.accounts.session(DIGEST), SessionRow(bob, NOW, NOW + 5, NOW + 90))
-        self.assertIsNone(await self.accounts.session(b"other"))
-        await self.assertFailure(self.accounts.add_session(b"other", "eve", NOW, NOW), NotFound)
-
-    async def test_end(self) -> None:
-        """It ends alone, with all of its user's when the password changes, or with the user."""
-        for number in range(4):
-            await self.accounts.add_session(bytes([number]), "bob", NOW, NOW + 90)
-        await self.accounts.add_session(DIGEST, "ada", NOW, NOW + 90)
-        self.assertEqual(await self.accounts.end_session(bytes([0])), 1)
-        await self.accounts.set_password("bob", "$new")
-        self.assertEqual(self.rows("SELECT user FROM session"), [("ada",)])
-        await self.accounts.add_session(bytes([0]), "bob", NOW, NOW + 90)
-        await self.accounts.remove_user("bob")
-        self.assertEqual(self.rows("SELECT user FROM session"), [("ada",)])
-
-    async def test_expire(self) -> None:
-        """Those that are over, and those long unused, are forgotten."""
-        for number, (used, expires) in enumerate(
-            [(NOW, NOW + 9), (NOW, NOW + 10), (NOW - 5, NOW + 99), (NOW, NOW + 99)]
-        ):
-            await self.accounts.add_session(bytes([number]), "bob", used, expires)
-        self.assertEqual(await self.accounts.expire_sessions(NOW + 10, NOW - 5), 3)
-        self.assertIsNotNone(await self.accounts.session(bytes([3])))
-
-    async def test_bound(self) -> None:
-        """Of too many sessions, the one that was unused for longest makes room."""
-        self.patch(accounts, "SESSIONS_OF_A_USER", 2)
-        for number in range(3):
-            await self.accounts.add_session(bytes([number]), "bob", NOW + number, NOW + 90)
-            await self.accounts.use_session(bytes([0]), NOW + 50)
-        self.assertEqual(self.rows("SELECT hash FROM session ORDER BY hash"), [(bytes([0]),), (bytes([2]),)])
-
-
-class TokenTests(AccountsCase):
-    """Programs' ways in."""
-
-    async def test_token(self) -> None:
-        """A token is found by its secret, and listed by its name."""
-        token = TokenRow("grafana", Role.VIEWER, NOW, NOW + 60)
-        await self.accounts.add_token(DIGEST, token)
-        await self.accounts.add_token(b"other", TokenRow("backup", Role.ADMIN, NOW))
-        await self.accounts.use_token(DIGEST, NOW + 1)
-        used = msgspec.structs.replace(token, last_used=NOW + 1)
-        self.assertEqual(await self.accounts.token(DIGEST), used)
-        self.assertIsNone(await self.accounts.token(b"unknown"))
-        self.assertEqual(await self.accounts.tokens(), (TokenRow("backup", Role.ADMIN, NOW), used))
-
-    async def test_name_taken(self) -> None:
-        """Two tokens cannot have one name."""
-        await self.accounts.add_token(DIGEST, TokenRow("grafana", Role.VIEWER, NOW))
-        await self.assertFailure(self.accounts.add_token(b"other", TokenRow("grafana", Role.ADMIN, NOW)), NameTaken)
-
-    async def test_remove(self) -> None:
-        """A token that is removed is found no more."""
-        await self.accounts.add_token(DIGEST, TokenRow("grafana", Role.VIEWER, NOW))
-        await self.accounts.remove_token("grafana")
-        self.assertIsNone(await self.accounts.token(DIGEST))
-        await self.assertFailure(self.accounts.remove_token("grafana"), NotFound)
 
 
 class SetupTests(AccountsCase):
@@ -199,3 +125,35 @@ class SetupTests(AccountsCase):
         await self.assertFailure(self.accounts.redeem_setup(DIGEST, NOW, BOB), NotRedeemable)
         self.assertEqual(await self.accounts.users(), (ADA,))
         self.assertIsNotNone(await self.accounts.secret(SETUP))
+
+
+class ResetTests(AccountsCase):
+    """The link by which somebody gets another password."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.accounts.add_user(ADA)
+        await self.accounts.add_user(BOB)
+        await self.accounts.set_secret(SecretRow(f"{RESET}bob", DIGEST, NOW, NOW + 60))
+
+    async def test_redeem(self) -> None:
+        """It gives one user another password, ends their sessions, and is spent."""
+        sessions = Sessions(self.database)
+        await sessions.add(b"1", "bob", NOW, NOW + 60)
+        await self.accounts.redeem_reset(DIGEST, NOW + 59, "bob", "$new")
+        self.assertEqual([row.password_hash for row in await self.accounts.users()], [ADA.password_hash, "$new"])
+        self.assertIsNone(await sessions.find(b"1"))
+        await self.assertFailure(self.accounts.redeem_reset(DIGEST, NOW, "bob", "$newer"), NotRedeemable)
+
+    async def test_refused(self) -> None:
+        """It works for so long, with its secret, and for its user alone."""
+        for digest, now, name in ((DIGEST, NOW + 60, "bob"), (b"guess", NOW, "bob"), (DIGEST, NOW, "ada")):
+            await self.assertFailure(self.accounts.redeem_reset(digest, now, name, "$new"), NotRedeemable)
+
+    async def test_over(self) -> None:
+        """It counts no more when the password was changed in another way, or the user is gone."""
+        await self.accounts.set_password("bob", "$new")
+        self.assertIsNone(await self.accounts.secret_with(DIGEST))
+        await self.accounts.set_secret(SecretRow(f"{RESET}bob", DIGEST, NOW, NOW + 60))
+        await self.accounts.remove_user("bob")
+        self.assertIsNone(await self.accounts.secret_with(DIGEST))

@@ -21,6 +21,7 @@ from iotcenter.identity.authority import Authority
 from iotcenter.identity.enrollment import Enrollments
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.registrations import Registrations
+from iotcenter.identity.resets import ResetLinks
 from iotcenter.identity.sessions import Sessions
 from iotcenter.identity.setup import SetupLink
 from iotcenter.identity.ssh_keys import SshKeys
@@ -132,6 +133,7 @@ class WebTestCase(TestCase):
             tokens=ApiTokens(self.store, seconds),
             ssh_keys=SshKeys(self.store, seconds),
             setup_link=SetupLink(self.store, users, seconds),
+            reset_links=ResetLinks(self.store, users, seconds),
             web_certificate=WebCertificate.open(self.directory, self.authority, seconds),
             assets=assets,
             streams=Streams(self.reactor, self.center.subscribers, self.center.devices, assets.build),

@@ -56,8 +56,136 @@ class UserTests(WebTestCase):
         self.assertEqual((await self.ask("GET", "/api/v1/devices", ann)).status, 401)
 
 
+class OwnTests(WebTestCase):
+    """What people see to themselves."""
+
+    async def test_of_others(self) -> None:
+        """Nobody but an admin sees or changes what is somebody else's; a token is not its owner."""
+        await self.user(Role.ADMIN, "ann")
+        bob = await self.user(Role.OPERATOR, "bob")
+        answer = await self.ask("POST", "/api/v1/tokens", bob, json={"name": "bobs", "role": "operator"})
+        program = Visitor({"Authorization": f"Bearer {answer.json()['token']}"})
+        for visitor, name in ((bob, "ann"), (program, "bob")):
+            for method, what, body in (
+                ("GET", "", None),
+                ("PATCH", "/preferences", {"theme": "dark"}),
+                ("POST", "/password", {"current": PASSWORD, "password": "another password"}),
+                ("GET", "/sessions", None),
+                ("DELETE", "/sessions", None),
+                ("DELETE", "/sessions/1", None),
+            ):
+                answer = await self.ask(method, f"/api/v1/users/{name}{what}", visitor, json=body)
+                self.assertIn(answer.status, (403, 422), (method, what))
+        self.assertEqual(len(await self.parts.sessions.of("ann")), 1)
+
+    async def test_preferences(self) -> None:
+        """Everybody says how they like to see things; what they leave out stays."""
+        bob = await self.user(Role.VIEWER, "bob")
+        path = "/api/v1/users/bob/preferences"
+        await self.ask("PATCH", path, bob, json={"time_zone": "Asia/Tokyo", "hours": "12"})
+        answer = await self.ask("PATCH", path, bob, json={"theme": "dark", "language": "de"})
+        liked = {"time_zone": "Asia/Tokyo", "hours": "12", "units": "declared", "theme": "dark", "language": "de"}
+        self.assertEqual((answer.status, answer.json()), (200, liked))
+        self.assertEqual((await self.ask("GET", "/api/v1/users/bob", bob)).json()["preferences"], liked)
+        for wrong in ({"time_zone": "Mars"}, {"hours": "13"}, {"language": "../x"}, {"colour": "red"}):
+            self.assertEqual((await self.ask("PATCH", path, bob, json=wrong)).status, 422)
+
+    async def test_password(self) -> None:
+        """Who knows the password changes it, and is signed out everywhere; others are not told whether they guessed."""
+        bob = await self.user(Role.VIEWER, "bob")
+        path = "/api/v1/users/bob/password"
+        wrong = await self.ask("POST", path, bob, json={"current": "guess", "password": "another password"})
+        self.assertEqual((wrong.status, list(wrong.json()["error"]["fields"])), (422, ["current"]))
+        right = await self.ask("POST", path, bob, json={"current": PASSWORD, "password": "another password"})
+        self.assertEqual(right.status, 204)
+        self.assertEqual((await self.ask("GET", "/api/v1/users/bob", bob)).status, 401)
+        self.assertIsNotNone(await self.parts.users.authenticate("bob", "another password"))
+
+    async def test_guessing(self) -> None:
+        """A browser that was left open is no way to guess the password for ever."""
+        bob = await self.user(Role.VIEWER, "bob")
+        body = {"current": "guess", "password": "another password"}
+        answers = [await self.ask("POST", "/api/v1/users/bob/password", bob, json=body) for _ in range(11)]
+        self.assertEqual(answers[-1].status, 429)
+
+    async def test_sessions(self) -> None:
+        """Browsers are listed with where they came from, and signed out one by one, or all but the one that asks."""
+        bob = await self.user(Role.VIEWER, "bob")
+        for number in range(3):
+            await self.parts.sessions.create("bob", f"192.0.2.{number}", "Mozilla/5.0 (X11; Linux) Firefox/140.0")
+        path = "/api/v1/users/bob/sessions"
+        listed = (await self.ask("GET", path, bob)).json()
+        self.assertEqual(len(listed), 4)
+        one = next(session for session in listed if session["address"] == "192.0.2.1")
+        self.assertEqual((await self.ask("DELETE", f"{path}/{one['id']}", bob)).status, 204)
+        self.assertEqual((await self.ask("DELETE", f"{path}/{one['id']}", bob)).status, 404)
+        self.assertEqual((await self.ask("DELETE", path, bob)).status, 204)
+        [left] = (await self.ask("GET", path, bob)).json()
+        self.assertEqual(left["address"], "")
+        admin = await self.program(Role.ADMIN)
+        self.assertEqual((await self.ask("DELETE", path, admin)).status, 204)
+        self.assertEqual((await self.ask("GET", path, bob)).status, 401)
+        await self.parts.sessions.create("bob")  # waits for what is written
+        texts = [event.text for event in await self.center.events.recent(3)]
+        self.assertEqual(texts[0], "token admin program signed a browser of bob out")
+        self.assertEqual(texts[1:], ["bob signed 2 browsers of bob out", "bob signed a browser of bob out"])
+
+    async def test_reset_link(self) -> None:
+        """An admin's link gives somebody another password, once; the sessions end."""
+        admin, bob = await self.program(Role.ADMIN), await self.user(Role.VIEWER, "bob")
+        answer = await self.ask("POST", "/api/v1/users/bob/reset-link", admin, json={})
+        link = answer.json()["link"]
+        self.assertEqual((answer.status, link.partition("?t=")[0]), (201, "https://127.0.0.1:8443/reset"))
+        form = {"t": link.partition("?t=")[2], "password": "another password"}
+        self.assertEqual((await self.ask("POST", "/reset", form={**form, "password": "short"})).status, 422)
+        self.assertEqual((await self.ask("GET", f"/reset?t={form['t']}")).status, 200)
+        answer = await self.ask("POST", "/reset", form=form)
+        self.assertEqual((answer.status, answer.header("location")), (303, "/"))
+        self.assertIn("HttpOnly", answer.header("set-cookie"))
+        self.assertEqual((await self.ask("GET", "/api/v1/devices", bob)).status, 401)
+        for wrong in (form["t"], "", "x" * 43, "x" * 5000, "\xff"):
+            self.assertEqual((await self.ask("POST", "/reset", form={**form, "t": wrong})).status, 403)
+        self.assertEqual((await self.ask("GET", "/reset?t=nothing")).status, 403)
+        self.assertEqual((await self.ask("POST", "/api/v1/users/eve/reset-link", admin, json={})).status, 404)
+
+    async def test_a_setup_link_is_no_reset_link(self) -> None:
+        """The secret of the setup link resets nobody's password."""
+        secret = await self.parts.setup_link.issue()
+        self.assertEqual((await self.ask("GET", f"/reset?t={secret}")).status, 403)
+
+
 class TokenTests(WebTestCase):
     """The tokens of programs."""
+
+    async def test_ones_own(self) -> None:
+        """Everybody makes tokens that do no more than they, and sees and removes their own; admins see to all."""
+        ann, bob = await self.user(Role.ADMIN, "ann"), await self.user(Role.OPERATOR, "bob")
+        eve = await self.user(Role.VIEWER, "eve")
+        for visitor, name, role in ((ann, "anns", "admin"), (bob, "bobs", "operator"), (eve, "eves", "viewer")):
+            answer = await self.ask("POST", "/api/v1/tokens", visitor, json={"name": name, "role": role})
+            self.assertEqual(answer.status, 201)
+        answer = await self.ask("POST", "/api/v1/tokens", eve, json={"name": "more", "role": "operator"})
+        self.assertEqual(answer.status, 403)
+        names = [
+            [token["name"] for token in (await self.ask("GET", "/api/v1/tokens", who)).json()] for who in (ann, eve)
+        ]
+        self.assertEqual(names, [["anns", "bobs", "eves"], ["eves"]])
+        self.assertEqual((await self.ask("DELETE", "/api/v1/tokens/bobs", eve)).status, 404)
+        self.assertEqual((await self.ask("DELETE", "/api/v1/tokens/eves", eve)).status, 204)
+        program = await self.program(Role.OPERATOR)
+        self.assertEqual((await self.ask("GET", "/api/v1/tokens", program)).json(), [])
+        self.assertEqual((await self.ask("POST", "/api/v1/tokens", program, json={"name": "x"})).status, 403)
+
+    async def test_owner_gone(self) -> None:
+        """A token does less when its owner may, and nothing when they are gone."""
+        admin, bob = await self.program(Role.ADMIN), await self.user(Role.OPERATOR, "bob")
+        answer = await self.ask("POST", "/api/v1/tokens", bob, json={"name": "bobs", "role": "operator"})
+        program = Visitor({"Authorization": f"Bearer {answer.json()['token']}"})
+        self.assertEqual((await self.ask("GET", "/api/v1/events/log", program)).status, 200)
+        await self.ask("PATCH", "/api/v1/users/bob", admin, json={"role": "viewer"})
+        self.assertEqual((await self.ask("GET", "/api/v1/events/log", program)).status, 403)
+        await self.ask("DELETE", "/api/v1/users/bob", admin)
+        self.assertEqual((await self.ask("GET", "/api/v1/devices", program)).code(), "bad_token")
 
     async def test_their_life(self) -> None:
         """A token is told once, works, is listed without its secret, and is refused once removed."""

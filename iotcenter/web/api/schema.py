@@ -16,7 +16,9 @@ from iotcenter.center.logs import MAX_LINES
 from iotcenter.identity import enrollment
 from iotcenter.model import (
     FAR_FUTURE,
+    LANGUAGE,
     DeviceName,
+    Hours,
     Identifier,
     LogLevel,
     Noun,
@@ -24,6 +26,7 @@ from iotcenter.model import (
     Port,
     Role,
     SeriesName,
+    Theme,
     Time,
     UnitSystem,
 )
@@ -256,6 +259,31 @@ class UserChange(Taken, frozen=True):
 
     role: Role | None = None
     password: Password | None = None
+
+
+class NewPassword(Taken, frozen=True):
+    """Another password for who knows the ``current`` one."""
+
+    current: Password
+    password: Password
+
+
+class PreferencesChange(Taken, frozen=True):
+    """How somebody likes to see things; what is left out stays. ``language`` is a tag such as ``de``; empty: as their
+    browser asks."""
+
+    time_zone: Word | None = None
+    hours: Hours | None = None
+    units: UnitSystem | None = None
+    theme: Theme | None = None
+    language: Annotated[str, Meta(pattern=LANGUAGE)] | None = None
+
+
+class ResetLinkAnswer(Noun, frozen=True, omit_defaults=False):
+    """Where somebody gives themselves another password; it works once, until it ``expires``."""
+
+    link: str
+    expires: float
 
 
 class NewSshKey(Taken, frozen=True):

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import msgspec
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Unfit
-from iotcenter.model import EventKind, Role, User
-from iotcenter.storage.errors import NotFound
-from iotcenter.web.api.schema import NewUser, UserChange
+from iotcenter.identity.sessions import OpenSession
+from iotcenter.model import Preferences, Role, User
+from iotcenter.web.addresses import Addresses
+from iotcenter.web.api.schema import NewPassword, NewUser, PreferencesChange, ResetLinkAnswer, UserChange
+from iotcenter.web.doors import Door
 from iotcenter.web.guard import api
+from iotcenter.web.headers import peer
+from iotcenter.web.owners import check_own
 from iotcenter.web.parts import Parts
+from iotcenter.web.people import People
 from iotcenter.web.principal import Principal
 
 
 class UserHandlers:
-    """Adds, changes and removes users. Whatever changes for somebody ends their event streams, which begin anew if they
-    may."""
+    """Adds, changes and removes users, and their sessions."""
 
     def __init__(self, parts: Parts) -> None:
         self._users = parts.users
-        self._streams = parts.streams
-        self._events = parts.center.events
+        self._people = People(parts)
+        self._addresses = Addresses(parts)
 
     @api("/users", role=Role.ADMIN)
     async def list(self, request: Request, principal: Principal) -> tuple[User, ...]:
@@ -30,37 +35,64 @@ class UserHandlers:
     @api("/users", role=Role.ADMIN, method="POST", status=201, failures=(409,))
     async def add(self, request: Request, principal: Principal, body: NewUser) -> User:
         """Let somebody sign in."""
-        user = await self._users.add(body.name, body.role, body.password, body.time_zone)
-        text = f"{principal.actor} added the user {user.name} as {user.role}"
-        self._events.note(EventKind.USER_ADDED, principal.actor, user.name, text, role=user.role)
-        return user
+        return await self._people.add(principal, body.name, body.role, body.password, body.time_zone)
+
+    @api("/users/<name>", role=Role.VIEWER, failures=(404,))
+    async def show(self, request: Request, principal: Principal, name: str) -> User:
+        """One's own account, or as an admin anybody's."""
+        check_own(principal, name, "accounts")
+        return await self._people.named(name)
 
     @api("/users/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
     async def change(self, request: Request, principal: Principal, name: str, body: UserChange) -> User:
         """Give somebody another role or password. A new password signs them out everywhere."""
-        if (body.role is None) == (body.password is None):
+        if body.role is not None and body.password is None:
+            await self._people.set_role(principal, name, body.role)
+        elif body.password is not None and body.role is None:
+            await self._people.set_password(principal, name, body.password)
+        else:
             raise Unfit("role", "change the role or the password, one at a time")
-        if body.role is not None:
-            await self._users.set_role(name, body.role)
-        if body.password is not None:
-            await self._users.set_password(name, body.password)
-        self._streams.end_user(name.lower())
-        what = "role" if body.password is None else "password"
-        text = f"{principal.actor} changed the {what} of {name}"
-        self._events.note(EventKind.USER_CHANGED, principal.actor, name.lower(), text, role=body.role)
-        return await self._named(name)
+        return await self._people.named(name)
 
     @api("/users/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404, 409))
     async def remove(self, request: Request, principal: Principal, name: str) -> None:
         """Shut somebody out, at once. The last admin stays."""
-        await self._users.remove(name)
-        self._streams.end_user(name.lower())
-        self._events.note(
-            EventKind.USER_REMOVED, principal.actor, name.lower(), f"{principal.actor} removed the user {name}"
-        )
+        await self._people.remove(principal, name)
 
-    async def _named(self, name: str) -> User:
-        for user in await self._users.list():
-            if user.name == name.lower():
-                return user
-        raise NotFound(f"There is no user named {name}.")
+    @api("/users/<name>/preferences", role=Role.VIEWER, method="PATCH", failures=(404,))
+    async def prefer(self, request: Request, principal: Principal, name: str, body: PreferencesChange) -> Preferences:
+        """How somebody sees things: one's own, or as an admin anybody's. What is left out stays."""
+        check_own(principal, name, "preferences")
+        before = (await self._people.named(name)).preferences
+        changes = {field: value for field, value in msgspec.structs.asdict(body).items() if value is not None}
+        preferences = msgspec.structs.replace(before, **changes)
+        await self._people.set_preferences(principal, name, preferences)
+        return preferences
+
+    @api("/users/<name>/password", role=Role.VIEWER, method="POST", status=204, failures=(404,))
+    async def set_own_password(self, request: Request, principal: Principal, name: str, body: NewPassword) -> None:
+        """Another password for who asks, which signs them out everywhere."""
+        if principal.user is None or principal.user.name != name.lower():
+            raise Unfit("name", "this changes one's own password: an admin changes those of others with PATCH")
+        await self._people.change_own_password(principal, body.current, body.password, peer(request))
+
+    @api("/users/<name>/reset-link", role=Role.ADMIN, method="POST", status=201, failures=(404,))
+    async def reset_link(self, request: Request, principal: Principal, name: str, door: Door) -> ResetLinkAnswer:
+        """A link by which somebody gives themselves another password. It works once, for a day."""
+        secret, expires = await self._people.reset_link(principal, name)
+        return ResetLinkAnswer(f"{self._addresses.web(request, door)}/reset?t={secret}", expires)
+
+    @api("/users/<name>/sessions", role=Role.VIEWER, failures=(404,))
+    async def sessions(self, request: Request, principal: Principal, name: str) -> tuple[OpenSession, ...]:
+        """Where one is signed in, or as an admin where anybody is: the browser that was used last first."""
+        return await self._people.sessions(principal, name)
+
+    @api("/users/<name>/sessions", role=Role.VIEWER, method="DELETE", status=204, failures=(404,))
+    async def end_sessions(self, request: Request, principal: Principal, name: str) -> None:
+        """Sign somebody out everywhere, but for the browser that asks."""
+        await self._people.end_other_sessions(principal, name)
+
+    @api("/users/<name>/sessions/<session>", role=Role.VIEWER, method="DELETE", status=204, failures=(404,))
+    async def end_session(self, request: Request, principal: Principal, name: str, session: str) -> None:
+        """Sign one browser out."""
+        await self._people.end_session(principal, name, session)

@@ -18,10 +18,13 @@ from iotcenter.web.pages.events import EventPages
 from iotcenter.web.pages.photos import PhotoPages
 from iotcenter.web.pages.profile import ProfilePages
 from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.pages.reset import ResetPages
 from iotcenter.web.pages.setup import SetupPages
 from iotcenter.web.pages.sign_in import SignInPages
 from iotcenter.web.pages.ssh import SshPages
 from iotcenter.web.pages.ssh_keys import SshKeyPages
+from iotcenter.web.pages.tokens import TokenPages
+from iotcenter.web.pages.users import UserPages
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -42,6 +45,9 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         SshKeyPages(parts, renderer),
         ProfilePages(parts, renderer),
         PhotoPages(parts, renderer),
+        UserPages(parts, renderer),
+        ResetPages(parts, renderer),
+        TokenPages(parts, renderer),
         EventPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),

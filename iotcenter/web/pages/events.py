@@ -24,6 +24,7 @@ SHOWN = 100
 KINDS = {
     EventKind.SIGNED_IN: "Signed in",
     EventKind.SIGN_IN_REFUSED: "Sign-in refused",
+    EventKind.SIGNED_OUT: "Signed out",
     EventKind.USER_ADDED: "User added",
     EventKind.USER_CHANGED: "User changed",
     EventKind.USER_REMOVED: "User removed",

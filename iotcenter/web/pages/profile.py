@@ -1,4 +1,4 @@
-"""One's own account: how one likes to see things."""
+"""One's own account: how one likes to see things, the password, and where one is signed in."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import msgspec
 from msgspec import Struct
 from twisted.web.server import Request
 
-from iotcenter.identity.errors import Unfit
+from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.model import Preferences, User
+from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.headers import header, peer
+from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.setup import by_region
 from iotcenter.web.pages.times import zone_names
+from iotcenter.web.pages.users import problems_of
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal
+from iotcenter.web.people import People
+from iotcenter.web.principal import Principal, keep_session
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
 """What its speakers call each language."""
@@ -32,14 +36,15 @@ class ProfilePages:
     """Where people say what they like."""
 
     def __init__(self, parts: Parts, renderer: Renderer) -> None:
-        self._users = parts.users
+        self._people = People(parts)
+        self._sessions = parts.sessions
         self._codes = parts.assets.languages.codes
         self._renderer = renderer
 
     @page("/profile")
     async def show(self, request: Request, principal: Principal, query: ProfileQuery) -> str:
         """What is chosen, and what there is to choose from."""
-        return self._render(principal, own_account(principal).preferences, saved=bool(query.saved))
+        return await self._render(principal, own_account(principal).preferences, saved=bool(query.saved))
 
     @page("/profile", methods=("POST",))
     async def save(self, request: Request, principal: Principal, form: Mapping[str, str]) -> str | Redirect:
@@ -47,13 +52,30 @@ class ProfilePages:
         user = own_account(principal)
         chosen = read_preferences(form, user.preferences)
         try:
-            await self._users.set_preferences(user.name, chosen)
+            await self._people.set_preferences(principal, user.name, chosen)
         except Unfit as error:
             request.setResponseCode(422)
-            return self._render(principal, chosen, {error.field: sentence(str(error))})
+            return await self._render(principal, chosen, problems_of(error))
         return Redirect("/profile?saved=yes")
 
-    def _render(
+    @page("/profile/password", methods=("POST",))
+    async def set_password(
+        self, request: Request, principal: Principal, form: Mapping[str, str], door: Door
+    ) -> str | Redirect:
+        """Another password, which signs all other browsers out; this one is signed in anew."""
+        user = own_account(principal)
+        try:
+            await self._people.change_own_password(
+                principal, form.get("current", ""), form.get("password", ""), peer(request)
+            )
+        except (Unfit, Overloaded, TooManyTries) as error:
+            request.setResponseCode(422)
+            return await self._render(principal, user.preferences, problems_of(error))
+        agent = header(request, "user-agent") or ""
+        keep_session(request, door, await self._sessions.create(user.name, peer(request), agent))
+        return Redirect("/profile?saved=yes")
+
+    async def _render(
         self, principal: Principal, chosen: Preferences, problems: dict[str, str] | None = None, saved: bool = False
     ) -> str:
         return self._renderer.render(
@@ -63,6 +85,8 @@ class ProfilePages:
             chosen=chosen,
             zones=by_region(zone_names()),
             languages={code: LANGUAGES.get(code, code) for code in self._codes},
+            user=principal.user,
+            sessions=await self._people.sessions(principal, principal.name),
             problems=problems or {},
             saved=saved,
         )

@@ -12,6 +12,7 @@ from jinja2.runtime import Context
 
 from iotcenter import __version__, texts
 from iotcenter.model import Command, CommandOffer, Device, Preferences, Role, SeriesValue, Value
+from iotcenter.web.browsers import browser_of
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
 from iotcenter.web.pages.times import Moment, moment_of
@@ -103,7 +104,7 @@ def compiled(build: str) -> Environment:
         grouped=grouped,
         sized=sized,
     )
-    environment.filters.update(amount=amount, lasting=span)
+    environment.filters.update(amount=amount, lasting=span, browser=browser_of)
     environment.filters.update(shape=shape, layout=layout, offering=offering, clock=books.clock, account=books.account)
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)

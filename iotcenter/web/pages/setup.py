@@ -12,6 +12,7 @@ from iotcenter.identity.errors import Unfit
 from iotcenter.interfaces import Refused
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
+from iotcenter.web.headers import header, peer
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.pages.times import zone_names
 from iotcenter.web.parts import Parts
@@ -53,7 +54,8 @@ class SetupPages:
             return self._render(secret, form, {error.field: sentence(str(error))})
         except Refused:
             return await self._refuse(request)
-        keep_session(request, door, await self._parts.sessions.create(user.name))
+        agent = header(request, "user-agent") or ""
+        keep_session(request, door, await self._parts.sessions.create(user.name, peer(request), agent))
         return Redirect("/add-device?first=yes")
 
     def _render(self, secret: str, form: Mapping[str, str], problems: dict[str, str] | None = None) -> str:

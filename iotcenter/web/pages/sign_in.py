@@ -12,7 +12,7 @@ from iotcenter.logs import LogLimit
 from iotcenter.model import EventKind
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.headers import peer
+from iotcenter.web.headers import header, peer
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, Via, drop_session, keep_session, session_secret
@@ -62,7 +62,8 @@ class SignInPages:
             return await self._render(wanted, name, {"password": "The name and the password do not go together."})
         text = f"{user.name} signed in from {peer(request)}"
         self._parts.center.events.note(EventKind.SIGNED_IN, user.name, user.name, text, address=peer(request))
-        keep_session(request, door, await self._parts.sessions.create(user.name))
+        agent = header(request, "user-agent") or ""
+        keep_session(request, door, await self._parts.sessions.create(user.name, peer(request), agent))
         return Redirect(wanted)
 
     @page("/sign-out", methods=("POST",))

@@ -258,3 +258,87 @@ class ProfileTests(WebTestCase):
     async def test_programs_have_none(self) -> None:
         """A program is told that it has no account."""
         self.assertEqual((await self.ask("GET", "/profile", await self.program(Role.ADMIN))).status, 403)
+
+
+class PeoplePageTests(WebTestCase):
+    """Users and tokens, as pages see to them."""
+
+    async def test_a_users_life(self) -> None:
+        """An admin adds somebody, gives them another role and password, a link, and removes them by typing the name."""
+        ann = await self.user(Role.ADMIN, "ann")
+        form = {"name": "Bob", "role": "viewer", "password": PASSWORD}
+        for wrong in ({"name": "a b"}, {"password": "short"}, {"name": "ann"}):
+            answer = await self.ask("POST", "/users", ann, form={**form, **wrong})
+            self.assertEqual(answer.status, 422)
+            self.assertIn(f"{next(iter(wrong))}-fault", text(answer))
+        self.assertEqual((await self.ask("POST", "/users", ann, form=form)).header("location"), "/users/bob")
+        self.assertIn('href="/users/bob"', text(await self.ask("GET", "/users", ann)))
+        bob = await self.parts.sessions.create("bob")
+        await self.ask("POST", "/users/bob/role", ann, form={"role": "operator"})
+        self.assertIn("/reset?t=", text(await self.ask("POST", "/users/bob/reset-link", ann, form={})))
+        self.assertEqual((await self.ask("POST", "/users/bob/password", ann, form={"password": "short"})).status, 422)
+        await self.ask("POST", "/users/bob/password", ann, form={"password": "another password"})
+        self.assertIsNone(await self.parts.sessions.find(bob))
+        self.assertEqual((await self.ask("POST", "/users/bob/remove", ann, form={"confirm": "bo"})).status, 422)
+        answer = await self.ask("POST", "/users/bob/remove", ann, form={"confirm": "bob"})
+        self.assertEqual((answer.status, answer.header("location")), (303, "/users"))
+        self.assertEqual((await self.ask("GET", "/users/bob", ann)).status, 404)
+        await self.parts.sessions.create("ann")  # waits for what is written
+        kinds = [event.kind for event in await self.center.events.recent(9)]
+        self.assertEqual(kinds, ["user.removed", *["user.changed"] * 3, "user.added"])
+
+    async def test_the_last_admin(self) -> None:
+        """The last admin can neither leave nor become less; the page says so at the field."""
+        ann = await self.user(Role.ADMIN, "ann")
+        for path, form, place in (("role", {"role": "viewer"}, "role"), ("remove", {"confirm": "ann"}, "confirm")):
+            answer = await self.ask("POST", f"/users/ann/{path}", ann, form=form)
+            self.assertEqual(answer.status, 422)
+            self.assertIn(f'id="{place}-fault"', text(answer))
+        [user] = await self.parts.users.list()
+        self.assertEqual(user.role, Role.ADMIN)
+
+    async def test_ones_own_password(self) -> None:
+        """Who changes their password stays signed in here, and nowhere else."""
+        ann, other = await self.user(Role.VIEWER, "ann"), await self.parts.sessions.create("ann")
+        form = {"current": "guess", "password": "another password"}
+        self.assertIn('id="current-fault"', text(await self.ask("POST", "/profile/password", ann, form=form)))
+        answer = await self.ask("POST", "/profile/password", ann, form={**form, "current": PASSWORD})
+        self.assertEqual(answer.status, 303)
+        self.assertIn("iotcenter_session=", answer.header("set-cookie"))
+        self.assertIsNone(await self.parts.sessions.find(other))
+        self.assertEqual(len(await self.parts.sessions.of("ann")), 1)
+
+    async def test_ones_own_browsers(self) -> None:
+        """The profile lists where one is signed in, by browser and address, and signs others out."""
+        ann = await self.user(Role.VIEWER, "ann")
+        agent = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/148.0 Safari/537.36 Edg/148.0"
+        other = await self.parts.sessions.create("ann", "192.0.2.9", agent)
+        page = text(await self.ask("GET", "/profile", ann))
+        self.assertIn("Edge, Windows", page)
+        self.assertIn("192.0.2.9", page)
+        sessions = {one.address: one.id for one in await self.parts.sessions.of("ann")}
+        await self.ask("POST", "/users/ann/sessions/end", ann, form={"session": sessions["192.0.2.9"]})
+        self.assertIsNone(await self.parts.sessions.find(other))
+        bob = await self.user(Role.VIEWER, "bob")
+        self.assertEqual((await self.ask("POST", "/users/ann/sessions/end", bob, form={})).status, 403)
+
+    async def test_tokens(self) -> None:
+        """A token is shown once, with a line to try it, and listed without its secret until it is removed."""
+        bob = await self.user(Role.OPERATOR, "bob")
+        page = text(await self.ask("POST", "/tokens", bob, form={"name": "graphs", "role": "viewer", "days": "30"}))
+        [secret] = set(re.findall(r"iotc_[A-Za-z0-9_-]{43}", page))
+        self.assertIn("curl -k -H", page)
+        token = await self.parts.tokens.find(secret)
+        assert token is not None and token.expires is not None
+        self.assertEqual((token.name, token.role, token.owner), ("graphs", Role.VIEWER, "bob"))
+        self.assertNotIn("iotc_", text(await self.ask("GET", "/tokens", bob)))
+        self.assertEqual(
+            (await self.ask("POST", "/tokens", bob, form={"name": "graphs", "role": "viewer"})).status, 422
+        )
+        self.assertEqual((await self.ask("POST", "/tokens", bob, form={"name": "x", "role": "admin"})).status, 403)
+        eve = await self.user(Role.VIEWER, "eve")
+        self.assertNotIn("graphs", text(await self.ask("GET", "/tokens", eve)))
+        await self.ask("POST", "/tokens/remove", eve, form={"name": "graphs"})
+        self.assertIsNotNone(await self.parts.tokens.find(secret))
+        await self.ask("POST", "/tokens/remove", bob, form={"name": "graphs"})
+        self.assertIsNone(await self.parts.tokens.find(secret))

@@ -1,0 +1,18 @@
+"""Who may see to what is somebody's own."""
+
+from __future__ import annotations
+
+from iotcenter.model import Role
+from iotcenter.web.errors import HTTPProblem
+from iotcenter.web.principal import Principal
+
+
+def is_own(principal: Principal, user: str | None) -> bool:
+    """Whether ``principal`` is that user, signed in; a token is not its owner."""
+    return principal.user is not None and user is not None and principal.user.name == user.lower()
+
+
+def check_own(principal: Principal, user: str | None, what: str) -> None:
+    """Raise ``HTTPProblem`` unless ``principal`` is ``user``, or an admin, who sees to ``what`` of others too."""
+    if not is_own(principal, user) and not principal.role.covers(Role.ADMIN):
+        raise HTTPProblem(403, "role", f"the {what} of others take the role {Role.ADMIN}")

@@ -1,0 +1,73 @@
+"""API tokens: the way in for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.web.server import Request
+
+from iotcenter.identity.errors import Unfit
+from iotcenter.model import Role
+from iotcenter.storage.errors import NameTaken, NotFound
+from iotcenter.texts import N_
+from iotcenter.web.addresses import Addresses
+from iotcenter.web.doors import Door
+from iotcenter.web.guard import Redirect, page
+from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.pages.users import problems_of, role_in
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+from iotcenter.web.token_desk import TokenDesk
+
+LIFETIMES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("A year"), "": N_("Until it is removed")}
+"""For how many days a token may work."""
+
+
+class TokenPages:
+    """Everybody's own tokens; admins see to all."""
+
+    def __init__(self, parts: Parts, renderer: Renderer) -> None:
+        self._desk = TokenDesk(parts)
+        self._addresses = Addresses(parts)
+        self._seconds = parts.clock.seconds
+        self._own = parts.web_certificate
+        self._renderer = renderer
+
+    @page("/tokens")
+    async def show(self, request: Request, principal: Principal) -> str:
+        """The tokens there are, and the form for another."""
+        return await self._render(principal, {})
+
+    @page("/tokens", methods=("POST",))
+    async def create(self, request: Request, principal: Principal, form: Mapping[str, str], door: Door) -> str:
+        """Make a token; its secret is shown this once."""
+        name, days = form.get("name", "").strip(), form.get("days", "")
+        expires = self._seconds() + int(days) * 86400.0 if days in LIFETIMES and days else None
+        try:
+            secret = await self._desk.create(principal, name, role_in(form), expires)
+        except (Unfit, NameTaken) as error:
+            request.setResponseCode(422)
+            return await self._render(principal, form, problems=problems_of(error))
+        return await self._render(principal, {}, made=name, secret=secret, address=self._addresses.web(request, door))
+
+    @page("/tokens/remove", methods=("POST",))
+    async def remove(self, request: Request, principal: Principal, form: Mapping[str, str]) -> Redirect:
+        """Remove one; one that is gone already is what was wanted."""
+        with suppress(NotFound):
+            await self._desk.remove(principal, form.get("name", ""))
+        return Redirect("/tokens")
+
+    async def _render(self, principal: Principal, form: Mapping[str, str], **context: Any) -> str:
+        return self._renderer.render(
+            "tokens.html",
+            principal,
+            **{"place": "more", "made": "", "secret": "", "address": "", **context},
+            tokens=await self._desk.list(principal),
+            own=self._own.own,
+            name=form.get("name", ""),
+            role=form.get("role", Role.VIEWER),
+            days=form.get("days", "365"),
+            lifetimes=LIFETIMES,
+        )
