@@ -6,6 +6,7 @@ import ipaddress
 
 from twisted.web.server import Request
 
+from iotcenter.center.trying import try_out
 from iotcenter.center.tunnels import Opener
 from iotcenter.identity.errors import Unfit
 from iotcenter.model import OpenPort, Role
@@ -26,6 +27,8 @@ class Jumping:
     def __init__(self, parts: Parts) -> None:
         self._ports = parts.ports
         self._addresses = Addresses(parts)
+        self._devices = parts.center.devices
+        self._tunnels = parts.center.tunnels
         self._open_ports = parts.center.open_ports
         self._seconds = parts.clock.seconds
 
@@ -35,9 +38,10 @@ class Jumping:
             raise HTTPProblem(409, "ssh_off", "the SSH gateway is off in the configuration")
         return Jump(user, host or self._addresses.host(self._ports.ssh[0], request, door), *self._end())
 
-    def open(self, principal: Principal, device: str, port: int, lifetime: float, listen: str | None) -> OpenPort:
+    async def open(self, principal: Principal, device: str, port: int, lifetime: float, listen: str | None) -> OpenPort:
         """Open a port, on loopback unless ``listen`` (an address, a port, or both) says otherwise; no longer than the
-        token lasts by which it is asked for.
+        token lasts by which it is asked for. The device is asked first, so that a port is open only where it leads to
+        something.
 
         Others than this machine can only be let in by an admin: whoever reaches such a port need not sign in.
         """
@@ -46,6 +50,8 @@ class Jumping:
             raise HTTPProblem(403, "role", f"a port that others can reach takes the role {Role.ADMIN}")
         way = "the command line" if principal.via is Via.LOCAL else "the web"
         opener = Opener(principal.actor, way, principal.time_zone)
+        self._devices.named(device)
+        await try_out(self._tunnels, device, port, opener)
         if principal.expires is not None:
             lifetime = min(lifetime, principal.expires - self._seconds())
         return self._open_ports.open(device, port, lifetime, opener, (host, number))

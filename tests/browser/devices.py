@@ -25,6 +25,7 @@ from iotcenter.web.parts import Parts
 from iotcenter.wire import messages
 from iotcenter.wire.codec import encode
 from iotcenter.wire.messages import MAX_READINGS, File, FileAck, FileState, Hello, Log, Report, Result, ResultState
+from tests.wire.test_joint import Recorder
 
 SERIES = (
     Series("temperature", "Temperature", "Cel", 10.0, 1),
@@ -93,6 +94,7 @@ class MadeUpDevice:
         self.id = id
         self.address = address
         self.silent = False
+        self.refuses = ""
         self.answer: Callable[[str, dict[str, Any]], Any] = lambda name, args: f"{name} done"
         self.got: list[messages.Command] = []
         self._parts = parts
@@ -166,6 +168,8 @@ class MadeUpDevice:
         if isinstance(message, messages.Command) and not self.silent:
             self.got.append(message)
             self._parts.reactor.callLater(0.05, self._obey, message)
+        elif isinstance(message, messages.Tunnel) and message.action is messages.TunnelAction.OPEN:
+            self._parts.reactor.callLater(0.05, self._dial, message)
 
     def close(self, code: str, reason: str) -> None:
         """The server ends the link."""
@@ -176,6 +180,12 @@ class MadeUpDevice:
         first = self._sequence
         self._sequence += len(readings)
         return first
+
+    def _dial(self, tunnel: messages.Tunnel) -> None:
+        if self.refuses:
+            self._attachment.received(messages.Tunnel(tunnel.id, messages.TunnelAction.CLOSE, 0, self.refuses))
+        else:
+            self._parts.center.meet(self.id, tunnel.id, Recorder())()
 
     def _obey(self, command: messages.Command) -> None:
         self._attachment.received(Result(command.id, ResultState.RECEIVED))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,9 @@ from iotcenter.web.parts import Parts, Ports
 from iotcenter.web.principal import cookie_name
 from iotcenter.web.site import BoundedSite, all_handlers, make_site
 from iotcenter.web.streams import Streams
-from iotcenter.wire.messages import Ack, Hello, Report
+from iotcenter.wire.messages import Ack, Hello, Report, Tunnel, TunnelAction
 from tests.web.wire import Answer, Wire, parse
+from tests.wire.test_joint import Recorder
 
 PASSWORD = "correct horse battery"
 
@@ -64,7 +65,7 @@ NOBODY = Visitor({})
 
 
 class FakeLink:
-    """A device's link that keeps what it is told."""
+    """A device's link that keeps what it is told. ``dials`` is what the device does when it is asked for a tunnel."""
 
     transport = "tls"
     address = "192.0.2.7"
@@ -74,6 +75,7 @@ class FakeLink:
         self.sent: list[Message] = []
         self.closed: tuple[str, str] | None = None
         self.acknowledged: Deferred[None] = Deferred()
+        self.dials: Callable[[Tunnel], object] = lambda tunnel: None
 
     def send(self, message: Message) -> None:
         """Keep ``message``."""
@@ -81,6 +83,8 @@ class FakeLink:
         if isinstance(message, Ack):
             acknowledged, self.acknowledged = self.acknowledged, Deferred()
             acknowledged.callback(None)
+        if isinstance(message, Tunnel) and message.action is TunnelAction.OPEN:
+            self.dials(message)
 
     def close(self, code: str, reason: str) -> None:
         """Note why."""
@@ -228,6 +232,7 @@ class WebTestCase(TestCase):
         link = FakeLink()
         attachment = self.center.attach(row.id, link, hello)
         link.sent.clear()
+        link.dials = lambda tunnel: self.center.meet(row.id, tunnel.id, Recorder())()
         return link, attachment
 
     async def report(self, attachment: DeviceLink, *readings: Reading, sequence: int = 1) -> None:

@@ -36,8 +36,8 @@ class TunnelHandlers:
 
     @api("/devices/<name>/open-ports", role=Role.OPERATOR, method="POST", status=201, failures=(404, 409))
     async def open(self, request: Request, principal: Principal, name: str, body: NewTunnel) -> OpenPort:
-        """Open a port of this server that leads to one of the device; it closes by itself."""
-        return self._jumping.open(principal, name, body.port, body.lifetime, body.listen)
+        """Open a port of this server that leads to one of the device, where that answers; it closes by itself."""
+        return await self._jumping.open(principal, name, body.port, body.lifetime, body.listen)
 
     @api("/devices/<name>/open-ports", role=Role.OPERATOR, method="DELETE", status=204, failures=(404,))
     async def close_all(self, request: Request, principal: Principal, name: str, query: TunnelQuery) -> None:

@@ -47,7 +47,7 @@ class SshPages:
         port = form.get("port", "")
         lifetime = form.get("lifetime", "") if form.get("lifetime", "") in LIFETIMES else DEFAULT_LIFETIME
         try:
-            self._jumping.open(principal, name, _number(port), float(lifetime), None)
+            await self._jumping.open(principal, name, _number(port), float(lifetime), None)
         except (TunnelRefused, CannotOpen, Unfit) as error:
             request.setResponseCode(409)
             return await self._render(Visit(request, principal, door), name, Wanted(port, lifetime, str(error)))
