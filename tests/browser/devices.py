@@ -83,7 +83,7 @@ class MadeUpDevice:
     """One device, from the server's side: a link whose other end is here.
 
     ``answer`` is what it does with commands: what it returns is the result, and an exception a failure. ``silent``
-    keeps it from answering at all.
+    keeps it from answering at all. ``refuses`` is why it opens no tunnels, where it does not.
     """
 
     transport = "tls"

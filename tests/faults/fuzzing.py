@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.processes import Program
 
-NAMES = ("links", "enrollments", "requests", "datagrams", "packets")
+NAMES = ("links", "enrollments", "requests", "datagrams", "packets", "guests")
 """What there is to fuzz: see ``tests.faults.targets``."""
 
 

@@ -24,8 +24,8 @@ from zope.interface import implementer
 from iotcenter.wire.names import ALPN_ENROLL
 from tests.transports.support import Creator, client_context
 
-SOURCE = "127.0.0.2"
-"""Where they come from: an address of loopback that is nobody else's."""
+SOURCES = tuple(f"127.0.0.{number}" for number in range(2, 7))
+"""Where they come from: addresses of loopback that are nobody else's. The first is that of all who need only one."""
 
 OPENED = "all are open"
 """What the program prints when they are."""
@@ -88,10 +88,12 @@ def client_hello() -> bytes:
 
 
 class Kind(NamedTuple):
-    """What a loris is slow at: ``text``, after a handshake with ``protocol`` where there is one."""
+    """What a loris is slow at: ``text``, after a handshake with ``protocol`` where there is one; they come from so many
+    ``sources``, in equal parts."""
 
     text: bytes
     protocol: bytes = b""
+    sources: int = 1
 
 
 KINDS: dict[str, Callable[[], Kind]] = {
@@ -99,12 +101,14 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "enrollment": lambda: Kind(ENROLL, ALPN_ENROLL),
     "http": lambda: Kind(HEADERS),
     "https": lambda: Kind(HEADERS, b"http/1.1"),
+    "ssh": lambda: Kind(b"SSH-2.0-" + b"a" * 200, sources=len(SOURCES)),
 }
 
 
-async def open_one(reactor: Any, kind: Kind, port: int) -> Loris:
+async def open_one(reactor: Any, kind: Kind, port: int, number: int) -> Loris:
     """A connection of that kind."""
-    endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", port, bindAddress=(SOURCE, 0))
+    source = SOURCES[number % kind.sources]
+    endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", port, bindAddress=(source, 0))
     loris = Loris(reactor, kind.text)
     if kind.protocol:
         endpoint = wrapClientTLS(Creator(client_context(protocols=[kind.protocol])), endpoint)
@@ -118,7 +122,7 @@ async def main(reactor: Any, *orders: str) -> None:
     opened: dict[str, list[Loris]] = {}
     for order in orders:
         name, port, count = order.split(":")
-        opened[name] = [await open_one(reactor, KINDS[name](), int(port)) for _ in range(int(count))]
+        opened[name] = [await open_one(reactor, KINDS[name](), int(port), number) for number in range(int(count))]
     print(OPENED, flush=True)
     lasted = {name: await gatherResults([loris.lasted for loris in all_of]) for name, all_of in opened.items()}
     print(json.dumps(lasted))

@@ -27,6 +27,7 @@ from iotcenter.wire.registrar.values import readings_of
 from iotcenter.wire.token import Token, parse_token
 from iotcenter.wire.udp import version1
 from iotcenter.wire.udp.content import parse_content
+from tests.faults.guests import channel_seeds, packed, sign_in_seeds, signing_in, speaking, strangers
 from tests.faults.mutants import BODIES, framed
 from tests.faults.surroundings import SECRET, Begin, Surroundings, enrollment, link, renewal
 from tests.transports.support import new_key, request_for
@@ -152,6 +153,12 @@ def packets(data: bytes) -> None:
         _expect(WireError, lambda packet=packet: _look_into_packet(decode_packet(packet)))  # type: ignore[misc]
 
 
+def guests(data: bytes) -> None:
+    """The SSH gateway: bytes and packets of strangers, requests to sign in, and what guests say."""
+    way, rest = data[:1], data[1:]
+    (strangers, packed, signing_in, speaking)[(way[0] if way else 0) % 4](rest)
+
+
 def _look_into_packet(packet: Packet) -> None:
     assert decode_packet(encode_packet(packet)) == packet
     if isinstance(packet, Data):
@@ -221,6 +228,12 @@ TARGETS = {
         [bytes([2 | place << 2]) + body for body in BODY_SEEDS for place in range(len(TAKEN))]
         + [bytes([1 | place << 2]) + query for query in QUERY_SEEDS for place in range(len(TAKEN))]
         + [b"\x00name=a&csrf=b%20c"],
+    ),
+    "guests": Target(
+        guests,
+        [b"\x00SSH-2.0-x\r\n", b"\x01\x12\x14" + bytes(16)]
+        + [b"\x02" + seed for seed in sign_in_seeds()]
+        + [b"\x03" + seed for seed in channel_seeds()],
     ),
     "packets": Target(packets, [bytes([way]) + seed for seed in PACKET_SEEDS for way in (1, 6)]),
 }

@@ -17,7 +17,7 @@ FEW = 5_000
 
 
 class GuidedTests(TestCase):
-    """All that read the bytes of strangers over TLS and HTTP."""
+    """All that read the bytes of strangers: over TLS, HTTP, UDP and SSH."""
 
     if find_spec("atheris") is None:
         skip = "needs atheris, which there is for x86-64 alone"

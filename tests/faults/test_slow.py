@@ -16,6 +16,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrap
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from iotcenter.gateway.factory import MAX_STRANGERS
+from iotcenter.gateway.transport import GOODBYE_WITHIN, SIGN_IN_WITHIN
 from iotcenter.identity.strangers import Strangers
 from iotcenter.model import Reading
 from iotcenter.transports.tls_connection import FIRST_MESSAGE_WITHIN, HANDSHAKE_WITHIN
@@ -31,6 +33,9 @@ from tests.web.wire import Wire
 EACH = 125
 """How many slow peers of each of four kinds: 500 together."""
 
+BANNERS = 500
+"""How many more are slow to say which SSH they speak: more than there is room for."""
+
 SLACK = 1.0
 """Seconds after its deadline in which a connection is gone: both ends share two cores with all else."""
 
@@ -39,7 +44,7 @@ P99 = 0.3
 
 
 class LorisTests(TestCase):
-    """Five hundred peers that say a byte a second, from another process, against a real server."""
+    """A thousand peers that say a byte a second, from another process, against a real server."""
 
     async def setUp(self) -> None:  # type: ignore[override]
         """Start the server."""
@@ -57,7 +62,7 @@ class LorisTests(TestCase):
         browsers for a page, each over a connection of its own."""
         server = self.server
         ports = {"handshake": server.tls, "enrollment": server.tls, "http": server.http, "https": server.https}
-        orders = [f"{kind}:{port}:{EACH}" for kind, port in ports.items()]
+        orders = [f"{kind}:{port}:{EACH}" for kind, port in ports.items()] + [f"ssh:{server.ssh}:{BANNERS}"]
         slow = Program(self.reactor, [sys.executable, "-m", "tests.faults.loris", *orders])
         self.addCleanup(slow.end)
         honest = await self.honest()
@@ -68,7 +73,9 @@ class LorisTests(TestCase):
             times = sorted(await measured)
             self.assertGreater(len(times), 100, name)
             self.assertLess(times[len(times) * 99 // 100], P99, name)
-        self.assert_in_time(json.loads(slow.output.partition(OPENED)[2]))
+        lasted = json.loads(slow.output.partition(OPENED)[2])
+        self.assert_in_time(lasted)
+        self.assert_no_more_than_may_be(lasted["ssh"])
 
     def assert_in_time(self, lasted: dict[str, list[float]]) -> None:
         """All were closed, none before a second had passed, none long after its deadline."""
@@ -83,8 +90,17 @@ class LorisTests(TestCase):
             self.assertLess(max(lasted[kind]), deadline + SLACK, kind)
             self.assertGreater(max(lasted[kind]), deadline - SLACK, kind)
 
+    def assert_no_more_than_may_be(self, lasted: list[float]) -> None:
+        """Of those at the SSH gateway only as many stayed as may be strangers; these had until their deadline, but for
+        those who made way to the honest."""
+        self.assertEqual(len(lasted), BANNERS)
+        stayed = [seconds for seconds in lasted if seconds > SIGN_IN_WITHIN - SLACK]
+        self.assertLessEqual(len(stayed), MAX_STRANGERS)
+        self.assertGreater(len(stayed), MAX_STRANGERS - 20)
+        self.assertLess(max(stayed), SIGN_IN_WITHIN + GOODBYE_WITHIN + SLACK)
+
     async def honest(self) -> dict[str, Callable[[], Awaitable[object]]]:
-        """What honest peers do, again and again: a device, a browser at either door."""
+        """What honest peers do, again and again: a device, a browser at either door, an SSH client."""
         await self.server.enroll("kitchen-pi", self.folder / "device")
         link = await join(self.reactor, self.server.tls, device_context(self.folder / "device"))
         sequence = 0
@@ -103,6 +119,7 @@ class LorisTests(TestCase):
             "device": report,
             "http": lambda: self.visit(plain),
             "https": lambda: self.visit(wrapClientTLS(Creator(context), secured)),
+            "ssh": self.greet,
         }
 
     async def visit(self, endpoint: Any) -> None:
@@ -111,6 +128,13 @@ class LorisTests(TestCase):
         wire.write(b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         answer = await wire.lost
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer[:100])
+
+    async def greet(self) -> None:
+        """Hear which SSH the gateway speaks, over a new connection."""
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.server.ssh)
+        wire: Wire = await connectProtocol(endpoint, Wire())
+        await wire.until(b"SSH-2.0-IotCenter\r\n")
+        await wire.close()
 
     async def measure(self, ask: Callable[[], Awaitable[object]], slow: Program) -> list[float]:
         """How many seconds each request took, as long as the slow ones are there."""

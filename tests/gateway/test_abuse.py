@@ -6,7 +6,7 @@ import contextlib
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, cast
@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -31,6 +30,7 @@ from iotcenter.gateway.packets import Malformed, number, string
 from iotcenter.gateway.userauth import Guest
 from iotcenter.gateway.windows import Windows
 from tests.gateway.case import DEVICE, GatewayCase
+from tests.gateway.strangers import NoTunnels, Pipe, Quiet, plain
 from tests.processes import resident, until
 
 QUIETLY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -77,19 +77,6 @@ class FloodTests(GatewayCase):
 
             await until(self.reactor, lambda: open_now() < factories.MAX_STRANGERS_EACH + 50, "nobody made way")
         self.assertIn("it made way: too many connections have not signed in", self.log())
-
-
-class Pipe(StringTransport):
-    """A TCP connection that goes nowhere."""
-
-    aborted = False
-
-    def setTcpNoDelay(self, on: bool) -> None:
-        """See ``ITCPTransport``."""
-
-    def abortConnection(self) -> None:
-        """See ``ITCPTransport``."""
-        self.aborted = True
 
 
 class StrangerCase(SynchronousTestCase):
@@ -172,44 +159,6 @@ class StrangerTests(StrangerCase):
             transport.dataReceived(plain(bytes([kind]) + payload) if in_packets else bytes([kind]) + payload)
         self.assertIsNone(transport.guest)
         self.lose(transport)
-
-
-def plain(payload: bytes) -> bytes:
-    """A packet as it is before there are keys."""
-    padding = 16 - (5 + len(payload)) % 8
-    return struct.pack(">IB", 1 + len(payload) + padding, padding) + payload + bytes(padding)
-
-
-class Quiet:
-    """A connection whose guest has signed in: it keeps what is sent."""
-
-    writable = True
-    host = "192.0.2.1"
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[int, bytes]] = []
-        self.factory = self
-
-    def sendPacket(self, kind: int, payload: bytes) -> None:
-        """See ``Transport``."""
-        self.sent.append((kind, payload))
-
-    def complain(self, host: str, what: str) -> None:
-        """See ``GatewayFactory``."""
-
-
-class NoTunnels:
-    """Tunnels that never come about."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-
-    async def open(self, name: str, port: int, opener: Opener, near: Any, ready: Callable[..., None]) -> None:
-        """See ``Tunnels``."""
-        from twisted.internet.defer import Deferred
-
-        self.asked.append((name, port))
-        await Deferred()
 
 
 class GuestTests(SynchronousTestCase):

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from signal import SIGTERM
+from typing import Any
 from urllib.parse import quote
 
+from twisted.internet.defer import gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+
 from tests.gateway.case import DEVICE, GatewayCase
+from tests.gateway.test_sessions import Hearing
 from tests.processes import Program, until
+
+CUT_WITHIN = 0.5
+"""Seconds from the request of whoever revokes a device until the server has cut its streams: a tenth where nothing else
+runs."""
 
 ENDED_WITHIN = 1.0
 """Seconds from the request of whoever takes a right away until the session that it gave has ended."""
@@ -27,6 +36,10 @@ class BreakTests(GatewayCase):
         await until(self.reactor, lambda: program.ended.called, "the session goes on", within)
         self.assertEqual(await program.outcome(), 255, program.said)
         self.assertLess(self.reactor.seconds() - began, within)
+
+    async def joined(self) -> bool:
+        """Whether somebody is connected to the device by an open port."""
+        return any(port["connections"] for port in await self.server.ask("open-ports"))
 
     async def test_device_goes(self) -> None:
         """A device that goes offline takes its sessions along; then ssh is told since when it is away, and when it is
@@ -92,8 +105,18 @@ class BreakTests(GatewayCase):
         self.assertFalse(session.ended.called)
 
     async def test_device_is_revoked(self) -> None:
-        """The sessions to a device that is revoked end within a second."""
+        """The sessions to a device that is revoked, and what goes through ports to it, are cut at once."""
         session = await self.session()
+        port = await self.server.ask(f"devices/{DEVICE}/open-ports", {"port": self.echo})
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port["listen_port"])
+        client: Hearing = await connectProtocol(endpoint, Hearing())
+        await until(self.reactor, self.joined, "the device did not dial back")
+        began = self.reactor.seconds()
+        ends: list[Any] = [client.lost, session.ended]
+        took = gatherResults([end.addCallback(lambda _: self.reactor.seconds() - began) for end in ends])
         await self.server.ask(f"devices/{DEVICE}/revoke", {})
-        await self.ends(session, ENDED_WITHIN)
+        by_port, by_ssh = await took
+        print(f"revoked: the stream ended after {1000 * by_port:.0f} ms, ssh itself after {1000 * by_ssh:.0f} ms")
+        self.assertLess(by_port, CUT_WITHIN)
+        self.assertLess(by_ssh, ENDED_WITHIN)
         self.assertIn(f"{DEVICE} was revoked", await self.refusal(DEVICE, "true"))
