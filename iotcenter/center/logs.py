@@ -14,6 +14,7 @@ from iotcenter.center.known import KnownDevice
 from iotcenter.center.subscribers import LogEvent, StoredLine, Subscribers
 from iotcenter.logs import LogLimit
 from iotcenter.model import DeviceId, LogLevel, LogLine
+from iotcenter.storage.logs import Found, Place
 from iotcenter.storage.logs import StoredLine as Row
 from iotcenter.storage.store import Store
 from iotcenter.wire.messages import Log
@@ -65,6 +66,18 @@ class Logs:
         known = self._devices.named(name)
         rows = await self._store.logs.recent(known.id, min(limit, MAX_LINES), before=before, level=level)
         return tuple(map(_line, rows))
+
+    async def of_all(
+        self,
+        limit: int = 100,
+        before: Place | None = None,
+        level: LogLevel = LogLevel.DEBUG,
+        text: str = "",
+        device: str | None = None,
+    ) -> Found:
+        """The newest lines of all devices, or of one, with ``text`` in them. Raises ``UnknownDevice``."""
+        id = None if device is None else self._devices.named(device).id
+        return await self._store.logs.of_all(min(limit, MAX_LINES), before, level, text, id)
 
     def _stored(self, name: str, rows: tuple[Row, ...]) -> None:
         for row in rows:

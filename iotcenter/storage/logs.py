@@ -23,6 +23,18 @@ RECENT = """
     WHERE device = ? AND id < ? AND level >= ? ORDER BY id DESC LIMIT ?
 """
 
+OF_ALL = """
+    SELECT name, device, log.id, time, level, text FROM log CROSS JOIN device ON device.id = log.device
+    WHERE (time, device, log.id) < (?, ?, ?) AND level >= ?{}
+    ORDER BY time DESC, device DESC, log.id DESC LIMIT ?
+"""
+GRAVE_OF_ALL = OF_ALL.format(" AND level >= 2")  # so that SQLite sees that the index of these alone does
+OF_ALL = OF_ALL.format("")
+OF_DEVICE = """
+    SELECT name, device, log.id, time, level, text FROM log CROSS JOIN device ON device.id = log.device
+    WHERE device = ? AND log.id < ? AND level >= ? ORDER BY log.id DESC LIMIT ?
+"""
+
 PRUNE_LONG = """
     DELETE FROM log WHERE device = ? AND id <= (
         SELECT max(id) FROM (
@@ -45,6 +57,10 @@ MOST_LINES = 1000
 """Lines in one answer: more than a page shows."""
 
 LAST_ID = 2**63 - 1
+
+SEARCHED = 5000
+"""The newest lines that one search for a text looks through: some ten milliseconds of work."""
+
 LEVELS = list(LogLevel)
 
 
@@ -55,6 +71,29 @@ class StoredLine(Struct, frozen=True):
     time: float
     level: LogLevel
     text: str
+
+
+class Place(Struct, frozen=True):
+    """Where a line stands among those of all devices: by its time in milliseconds, its device, and its id."""
+
+    time: int = LAST_ID
+    device: DeviceId = ""
+    id: int = LAST_ID
+
+
+class DeviceLine(Struct, frozen=True):
+    """A line of some device's log, by the device's name."""
+
+    device: str
+    place: Place
+    line: StoredLine
+
+
+class Found(Struct, frozen=True):
+    """Lines that fit, newest first, and from where on to look for older ones: None where there are none."""
+
+    lines: tuple[DeviceLine, ...]
+    older: Place | None
 
 
 class Logs:
@@ -81,6 +120,35 @@ class Logs:
         parameters = (device, LAST_ID if before is None else before, level.rank, min(limit, MOST_LINES))
         return self._database.read(lambda connection: find_all(connection, _line, RECENT, *parameters))
 
+    def of_all(
+        self,
+        limit: int,
+        before: Place | None = None,
+        level: LogLevel = LogLevel.DEBUG,
+        text: str = "",
+        device: DeviceId | None = None,
+    ) -> Deferred[Found]:
+        """The newest ``limit`` lines of all devices, or of one, at ``level`` or graver, with ``text`` in them; of those
+        behind ``before``."""
+        limit = min(limit, MOST_LINES)
+        wanted = partial(_of_all, limit=limit, before=before or Place(), level=level, text=text.lower(), device=device)
+        return self._database.read(wanted)
+
+
+def _of_all(
+    connection: sqlite3.Connection, limit: int, before: Place, level: LogLevel, text: str, device: DeviceId | None
+) -> Found:
+    looked = SEARCHED if text else limit + 1
+    if device is not None:
+        rows = find_all(connection, _device_line, OF_DEVICE, device, before.id, level.rank, looked)
+    else:
+        query = GRAVE_OF_ALL if level.rank >= LogLevel.WARNING.rank else OF_ALL
+        rows = find_all(connection, _device_line, query, before.time, before.device, before.id, level.rank, looked)
+    fitting = [one for one in rows if text in one.line.text.lower()]
+    if len(fitting) > limit:
+        return Found(tuple(fitting[:limit]), fitting[limit - 1].place)
+    return Found(tuple(fitting), rows[-1].place if text and len(rows) == looked else None)
+
 
 def append_lines(
     connection: sqlite3.Connection, device: DeviceId, lines: Sequence[LogLine], received: float
@@ -105,3 +173,8 @@ def _stored(number: int, line: LogLine, received: float) -> StoredLine:
 def _line(row: Row) -> StoredLine:
     number, time, level, text = row
     return StoredLine(number, seconds(time), LEVELS[level], text)
+
+
+def _device_line(row: Row) -> DeviceLine:
+    name, device, number, time, *rest = row
+    return DeviceLine(name, Place(time, device, number), _line((number, time, *rest)))

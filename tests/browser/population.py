@@ -86,6 +86,9 @@ async def photograph(devices: dict[str, MadeUpDevice]) -> None:
     now = machine.now()
     for place in range(12):
         await machine.upload(landscape(6 + place), f"garden-{6 + place:02d}00.png", time=now - (11 - place) * 3600)
+    for name in ("attic", "garage"):
+        devices[name].log(LogLevel.INFO, f"started: {name} with 5 sensors", now - 2000)
+        devices[name].log(LogLevel.WARNING, "sensor humidity: no answer, tried again", now - 1500)
     await machine.upload(b"all is well\n" * 400, "report.txt", "text/plain", now - 60)
     await devices["attic"].upload(landscape(17, 90, 120), "attic.png", time=now - 400)
 

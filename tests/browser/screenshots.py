@@ -136,6 +136,8 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
     ("events", "/events", True, _nothing),
     ("events-none", "/events?actor=nobody", True, _nothing),
+    ("logs", "/logs", True, _nothing),
+    ("logs-none", "/logs?text=nowhere", True, _nothing),
     ("photos", "/photos", True, _nothing),
     ("photos-device", "/photos?device=kitchen-pi&all=yes", True, _nothing),
     ("photos-none", "/photos?device=cellar", True, _nothing),

@@ -39,6 +39,8 @@ PAGES = (
     "/display?s=attic.temperature&s=attic.humidity&s=kitchen-pi.uptime&s=nowhere.x",
     "/events",
     "/events?from=yesterday",
+    "/logs",
+    "/logs?level=error&device=cellar",
     "/photos",
     "/photos?device=attic&all=yes",
     "/photos?device=cellar",

@@ -70,3 +70,43 @@ class LogsTests(ReadingsCase):
     async def test_unknown(self) -> None:
         """A device that there is not logs nothing."""
         await self.assertFailure(self.logs.append("f" * 32, [LogLine(NOW, LogLevel.INFO, "x")], NOW), NotFound)
+
+    async def all_lines(self, limit: int = 2, **more: Any) -> list[list[str]]:
+        """The lines of all devices, page by page."""
+        pages, place = [], None
+        while True:
+            found = await self.logs.of_all(limit, place, **more)
+            pages.append([f"{one.device} {one.line.text}" for one in found.lines])
+            if found.older is None:
+                return pages
+            place = found.older
+
+    async def test_of_all(self) -> None:
+        """Lines of all devices come by their times, page by page, none twice and none left out, though several have
+        one time."""
+        for device in (KITCHEN, GARDEN):
+            await self.logs.append(
+                device, [LogLine(NOW + at, LogLevel.INFO, f"{at} {text}") for at in (1, 2) for text in "ab"], NOW + 9
+            )
+        pages = await self.all_lines(3)
+        names = {GARDEN: "garden", KITCHEN: "kitchen"}
+        self.assertEqual([len(page) for page in pages], [3, 3, 2])
+        self.assertEqual(
+            [line for page in pages for line in page],
+            [f"{names[device]} {at} {text}" for at in (2, 1) for device in (GARDEN, KITCHEN) for text in "ba"],
+        )
+
+    async def test_of_all_that_fit(self) -> None:
+        """By level, by text whatever its case, and by device."""
+        await self.append("One", "two", level=LogLevel.WARNING)
+        await self.append("one more", device=GARDEN, level=LogLevel.ERROR)
+        await self.append("one last")
+        self.assertEqual(await self.all_lines(9, text="ONE", level=LogLevel.WARNING, device=KITCHEN), [["kitchen One"]])
+        self.assertEqual(await self.all_lines(9, level=LogLevel.ERROR), [["garden one more"]])
+        self.assertEqual(len((await self.all_lines(9, text="one"))[0]), 3)
+
+    async def test_long_search(self) -> None:
+        """A search looks through a bounded number of lines at a time, and goes on where it was."""
+        self.patch(logs, "SEARCHED", 4)
+        await self.append("needle", *(f"hay {number}" for number in range(10)))
+        self.assertEqual(await self.all_lines(5, text="needle"), [[], [], ["kitchen needle"]])

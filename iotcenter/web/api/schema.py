@@ -88,6 +88,14 @@ class LogQuery(Taken, frozen=True):
     level: LogLevel = LogLevel.DEBUG
 
 
+class LogsQuery(Taken, frozen=True):
+    """Which lines of all devices' logs, or of one: of ``level`` or graver, with ``text`` in them."""
+
+    device: DeviceName | None = None
+    level: LogLevel = LogLevel.DEBUG
+    text: Annotated[str, Meta(max_length=100)] = ""
+
+
 class FileQuery(Taken, frozen=True):
     """Which files: at most ``limit``, from the one before the id ``before`` on; with ``photos``, only pictures."""
 

@@ -15,6 +15,7 @@ from iotcenter.web.pages.devices import DevicesPages
 from iotcenter.web.pages.display import DisplayPages
 from iotcenter.web.pages.error import ErrorPages
 from iotcenter.web.pages.events import EventPages
+from iotcenter.web.pages.logs import LogsPages
 from iotcenter.web.pages.photos import PhotoPages
 from iotcenter.web.pages.profile import ProfilePages
 from iotcenter.web.pages.rendering import Renderer
@@ -45,6 +46,7 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         SshKeyPages(parts, renderer),
         ProfilePages(parts, renderer),
         PhotoPages(parts, renderer),
+        LogsPages(parts, renderer),
         UserPages(parts, renderer),
         ResetPages(parts, renderer),
         TokenPages(parts, renderer),
