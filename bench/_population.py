@@ -7,6 +7,7 @@ so.
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from cryptography.x509 import load_der_x509_certificate
 from msgspec import Struct
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.task import deferLater
 
 from iotcenter.identity.authority import Authority
@@ -119,7 +120,7 @@ class Players:
 
     async def _link(self, context: SSL.Context, address: str) -> float:
         """Be there until the link is lost; the answer is how long it seemed to work."""
-        endpoint = HostnameEndpoint(self._reactor, b"127.0.0.1", self._port, timeout=60, bindAddress=address)
+        endpoint = TCP4ClientEndpoint(self._reactor, "127.0.0.1", self._port, timeout=60, bindAddress=(address, 0))
         try:
             link = await connectProtocol(wrapClientTLS(Creator(context), endpoint), Idler())
             welcome = link.next(Welcome)
@@ -146,6 +147,7 @@ def _contexts(file: Path, process: int, processes: int) -> list[SSL.Context]:
 async def _main(reactor: Any) -> None:
     port, process, processes, file = sys.argv[1:]
     contexts = _contexts(Path(file), int(process), int(processes))
+    gc.freeze()  # thousands of devices are in one process: looking for garbage among them is no device's work
     print("ready", flush=True)
     await Players(reactor, int(port), contexts).run()
 

@@ -9,6 +9,7 @@ the first time; with ``wait`` they begin when the first line is read.
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import load_der_x509_certificate
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.protocols.basic import LineOnlyReceiver
@@ -121,7 +122,7 @@ class Member:
         self._every = every
         self._timers = Timers(reactor)
         source = f"127.0.0.{1 + int(self.id, 16) % SOURCES}"
-        way = HostnameEndpoint(reactor, b"127.0.0.1", port, bindAddress=(source, 0))
+        way = TCP4ClientEndpoint(reactor, "127.0.0.1", port, bindAddress=(source, 0))
         renewal = Renewal(Path(), credentials, clock, DeviceLog(clock))
         self._connection = Connection(
             "the server",
@@ -248,6 +249,7 @@ async def main(reactor: Any, folder: str, port: str, every: str, *words: str) ->
     _, most = getrlimit(RLIMIT_NOFILE)
     setrlimit(RLIMIT_NOFILE, (most, most))
     crowd = Crowd(reactor, Path(folder), int(port), float(every))
+    gc.freeze()  # thousands of devices are in one process: looking for garbage among them is no device's work
     StandardIO(crowd)
     if "wait" in words:
         print("ready", flush=True)
