@@ -139,21 +139,18 @@ static void reading(void)
 /* RFC 7518, section 5.2.2.1, of the functions that a record is made with: aead MAC-KEY TEXT-KEY IV DATA PLAINTEXT */
 static void aead(void)
 {
-    uint8_t out[32], bits[8] = {0}, *plain = arguments[4], *last = arguments[2];
-    struct sha256 hash;
+    uint8_t out[32], head[MOST], *plain = arguments[4], *last = arguments[2];
     unsigned size = sizes[4] / 16 * 16 + 16;
     memset(plain + sizes[4], (int)(size - sizes[4]), size - sizes[4]);
     for (unsigned at = 0; at < size; last = plain + at, at += 16) {
         add_key(plain + at, last);
         aes(arguments[1], plain + at, ENCRYPT);
     }
-    put32(bits + 4, sizes[3] * 8);
-    hmac_start(&hash, arguments[0], 16);
-    sha256_add(&hash, arguments[3], (uint16_t)sizes[3]);
-    sha256_add(&hash, arguments[2], 16);
-    sha256_add(&hash, plain, (uint16_t)size);
-    sha256_add(&hash, bits, sizeof bits);
-    hmac_finish(&hash, out);
+    memcpy(head, arguments[3], sizes[3]);
+    memcpy(head + sizes[3], arguments[2], 16);
+    put32(plain + size, 0);
+    put32(plain + size + 4, sizes[3] * 8);
+    hmac(arguments[0], 16, head, (uint8_t)(sizes[3] + 16), plain, (uint16_t)(size + 8), out);
     memcpy(plain + size, out, 16);
     print("got", plain, size + 16);
 }
@@ -162,17 +159,12 @@ static void primitive(const char *verb)
 {
     static uint8_t out[MOST];
     struct iotcenter_keys keys;
-    struct sha256 hash;
     unsigned size = 32;
     memcpy(&keys, arguments[0], sizeof keys);
     if (strcmp(verb, "sha256") == 0) {
-        sha256_start(&hash);
-        sha256_add(&hash, arguments[0], (uint16_t)sizes[0]);
-        sha256_finish(&hash, out);
+        hmac(NULL, NO_KEY, NULL, 0, arguments[0], (uint16_t)sizes[0], out);
     } else if (strcmp(verb, "hmac") == 0) {
-        hmac_start(&hash, arguments[0], (uint8_t)sizes[0]);
-        sha256_add(&hash, arguments[1], (uint16_t)sizes[1]);
-        hmac_finish(&hash, out);
+        hmac(arguments[0], (uint8_t)sizes[0], NULL, 0, arguments[1], (uint16_t)sizes[1], out);
     } else if (strcmp(verb, "expand") == 0) {
         size = (unsigned)number(2);
         hkdf_expand(arguments[0], (const char *)arguments[1], out, (uint8_t)size);

@@ -8,6 +8,8 @@
  */
 #include "iotcenter.h"
 
+#include <stddef.h>
+
 #if defined(__AVR__) && defined(__GNUC__) && !defined(__clang__)
 /* What gcc keeps in registers and computes in advance costs more on AVR, which has few of them, than to do it again. */
 #pragma GCC optimize("no-gcse", "no-tree-dominator-opts", "no-tree-fre", "no-move-loop-invariants", "no-tree-scev-cprop")
@@ -17,7 +19,7 @@ enum {
     HELLO = 0xC1, WELCOME, UP, DOWN, RESET, OPEN,
     SUITE = 0x21,
     HELLO_SIZE = 52, WELCOME_SIZE = 44, RESET_SIZE = 9, PREFIX_SIZE = 56, HEADER_SIZE = 9, TAG_SIZE = 16, BLOCK = 16,
-    MAC_AT = 36,
+    MAC_AT = 36, LABEL = 10,
     SLEEPY = 2, FRESH_BOOT = 4
 };
 
@@ -119,8 +121,6 @@ static bool equal(const uint8_t *one, const uint8_t *other)
 struct sha256 {
     uint8_t working[32], state[32], words[64];
     uint16_t size; /* of all that was added: less than 8 KB */
-    const uint8_t *key;
-    uint8_t key_size;
 };
 
 static const uint8_t SHA256_START[32] IOTCENTER_FLASH = {
@@ -214,69 +214,48 @@ static void sha256_finish(struct sha256 *hash, uint8_t *out)
     memcpy(out, hash->state, sizeof hash->state);
 }
 
-static void hmac_pad(struct sha256 *hash, uint8_t pad)
-{
-    sha256_start(hash);
-    for (uint8_t i = 0; i < 64; i++)
-        sha256_byte(hash, i < hash->key_size ? hash->key[i] ^ pad : pad);
-}
+enum { NO_KEY = 0xFF };
 
-/* Begins an HMAC with a key of up to 64 bytes, which is to stay until the end. */
-static void hmac_start(struct sha256 *hash, const uint8_t *key, uint8_t size)
-{
-    hash->key = key;
-    hash->key_size = size;
-    hmac_pad(hash, 0x36);
-}
-
-/* Writes 32 bytes to `out`, which may be where the key lies: it is written last. */
-static void hmac_finish(struct sha256 *hash, uint8_t *out)
-{
-    uint8_t inner[32];
-    sha256_finish(hash, inner);
-    hmac_pad(hash, 0x5C);
-    sha256_add(hash, inner, sizeof inner);
-    sha256_finish(hash, out);
-}
-
-/* Apart from its callers, so that their stack is not deeper by its own; as those below. */
-static NOINLINE void sha256(const uint8_t *data, uint16_t size, uint8_t *out)
+/* HMAC of one piece and another behind it, with a key of up to 64 bytes; the mere digest where the key's size is NO_KEY.
+ * Writes 32 bytes to `out` in the end, which may be where any of them lies. HKDF-Extract is this with the salt as the key. */
+static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
+                          uint16_t other_size, uint8_t *out)
 {
     struct sha256 hash;
-    sha256_start(&hash);
-    sha256_add(&hash, data, size);
+    uint8_t inner[32], pad = 0x36;
+    for (;;) {
+        sha256_start(&hash);
+        for (uint8_t i = 0; i < 64 && key_size != NO_KEY; i++)
+            sha256_byte(&hash, i < key_size ? key[i] ^ pad : pad);
+        sha256_add(&hash, one, size);
+        sha256_add(&hash, other, other_size);
+        if (pad == 0x5C || key_size == NO_KEY)
+            break;
+        sha256_finish(&hash, inner);
+        pad = 0x5C;
+        one = inner;
+        size = sizeof inner;
+        other_size = 0;
+    }
     sha256_finish(&hash, out);
 }
 
-/* HKDF-Extract is this with the salt as the key. */
-static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out)
-{
-    struct sha256 hash;
-    hmac_start(&hash, key, key_size);
-    sha256_add(&hash, data, size);
-    hmac_finish(&hash, out);
-}
-
-/* HKDF-Expand: `label` is a text in flash. `out` may be where the key lies where `size` is 32 at most. */
+/* HKDF-Expand: `label` is a text in flash, of up to LABEL bytes. `out` may be where the key lies where `size` is 32 at most. */
 static NOINLINE void hkdf_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
 {
-    struct sha256 hash;
-    uint8_t piece[32];
-    for (uint8_t part = 1;; part++) {
-        hmac_start(&hash, key, 32);
-        if (part > 1)
-            sha256_add(&hash, piece, sizeof piece);
-        for (const char *at = label; read_byte(at) != 0; at++)
-            sha256_byte(&hash, read_byte(at));
-        sha256_byte(&hash, part);
-        hmac_finish(&hash, piece);
-        if (size <= sizeof piece)
+    uint8_t last[32 + LABEL + 1], *info = last + 32, end = 0;
+    while ((info[end] = read_byte(label + end)) != 0)
+        end++;
+    for (uint8_t before = 0;; before = 32) {
+        info[end]++;
+        hmac(key, 32, info - before, before + end + 1, NULL, 0, last);
+        if (size <= 32)
             break;
-        memcpy(out, piece, sizeof piece);
-        out += sizeof piece;
-        size -= sizeof piece;
+        memcpy(out, last, 32);
+        out += 32;
+        size -= 32;
     }
-    memcpy(out, piece, size);
+    memcpy(out, last, size);
 }
 
 /* ---- AES-128 (FIPS 197), the round keys made as they are needed ---- */
@@ -411,37 +390,32 @@ static void aes(const uint8_t *key, uint8_t *block, uint8_t step)
 
 /* ---- Records: AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), the IV made of the header ---- */
 
-/* Writes the IV of the record; and its tag, 32 bytes of which the first 16 count. `size` is the ciphertext's. */
-static void record_iv(const struct iotcenter_keys *keys, const uint8_t *header, uint8_t *iv)
+/* Writes what is authenticated before the ciphertext: the header, and the IV. */
+static void write_head_and_iv(const struct iotcenter_keys *keys, const uint8_t *header, uint8_t *head)
 {
-    memset(iv, 0, BLOCK);
+    uint8_t *iv = head + HEADER_SIZE;
+    memcpy(head, header, HEADER_SIZE);
     memcpy(iv, header, 5);
+    memset(iv + 5, 0, 7);
     memcpy(iv + 12, header + 5, 4);
     aes(keys->iv, iv, ENCRYPT);
 }
 
-/* Writes 32 bytes, of which the first 16 are the tag. `size` is the ciphertext's. */
-static void record_tag(const struct iotcenter_keys *keys, const uint8_t *record, uint16_t size, const uint8_t *iv,
-                       uint8_t *out)
+/* Writes 32 bytes to `out`, of which the first 16 are the tag. Uses up the eight behind the ciphertext. */
+static void record_tag(const struct iotcenter_keys *keys, const uint8_t *head, uint8_t *text, uint16_t size, uint8_t *out)
 {
-    struct sha256 hash;
-    hmac_start(&hash, keys->mac, sizeof keys->mac);
-    sha256_add(&hash, record, HEADER_SIZE);
-    sha256_add(&hash, iv, BLOCK);
-    sha256_add(&hash, record + HEADER_SIZE, size);
-    for (uint8_t i = 0; i < 7; i++)
-        sha256_byte(&hash, 0);
-    sha256_byte(&hash, HEADER_SIZE * 8);
-    hmac_finish(&hash, out);
+    put32(text + size, 0);
+    put32(text + size + 4, HEADER_SIZE * 8); /* the header's length, in bits */
+    hmac(keys->mac, sizeof keys->mac, head, HEADER_SIZE + BLOCK, text, size + 8, out);
 }
 
 /* Encrypts and tags the record, whose header is complete and whose plaintext of `size` bytes lies behind it. There are
  * 32 bytes more behind that. Returns the size of the record. */
 static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
 {
-    uint8_t iv[BLOCK], tag[32];
-    uint8_t *text = record + HEADER_SIZE, *last = iv, padding = BLOCK - size % BLOCK;
-    record_iv(keys, record, iv);
+    uint8_t head[HEADER_SIZE + BLOCK], tag[32], *text = record + HEADER_SIZE, *last = head + HEADER_SIZE;
+    uint8_t padding = BLOCK - size % BLOCK;
+    write_head_and_iv(keys, record, head);
     memset(text + size, padding, padding);
     size += padding;
     for (uint16_t at = 0; at < size; at += BLOCK) {
@@ -449,7 +423,7 @@ static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_
         aes(keys->text, text + at, ENCRYPT);
         last = text + at;
     }
-    record_tag(keys, record, size, iv, tag);
+    record_tag(keys, head, text, size, tag);
     memcpy(text + size, tag, TAG_SIZE);
     return HEADER_SIZE + size + TAG_SIZE;
 }
@@ -458,16 +432,17 @@ static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_
  * size of the plaintext behind the header; 0 where the record is not genuine. */
 static uint16_t open_record(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
 {
-    uint8_t iv[BLOCK], tag[32], *text = record + HEADER_SIZE;
+    uint8_t head[HEADER_SIZE + BLOCK], sent[TAG_SIZE], tag[32], *text = record + HEADER_SIZE;
     size -= HEADER_SIZE + TAG_SIZE;
-    record_iv(keys, record, iv);
-    record_tag(keys, record, size, iv, tag);
-    if (!equal(tag, text + size))
+    write_head_and_iv(keys, record, head);
+    memcpy(sent, text + size, TAG_SIZE);
+    record_tag(keys, head, text, size, tag);
+    if (!equal(tag, sent))
         return 0;
     for (uint16_t at = size; at > 0;) {
         at -= BLOCK;
         aes(keys->text, text + at, DECRYPT);
-        add_key(text + at, at > 0 ? text + at - BLOCK : iv);
+        add_key(text + at, at > 0 ? text + at - BLOCK : head + HEADER_SIZE);
     }
     uint8_t padding = text[size - 1];
     return padding <= BLOCK ? size - padding : 0;
@@ -663,19 +638,17 @@ static uint32_t integer(const struct reader *reader)
 
 /* ---- Time ---- */
 
-/* Reads the clock, and lets the timers run. */
+/* Reads the clock, and lets the timers run; what passed in more than four hours of sleep is taken in at several calls. */
 static void look_at_clock(struct iotcenter *device)
 {
-    const struct iotcenter_config *config = device->config;
-    uint32_t left = config->milliseconds(config->user) - device->milliseconds;
-    while (left >= QUARTER) {
-        uint16_t passed = left >= 256UL * QUARTER ? 256 : 1; /* after a long sleep in larger steps */
-        left -= passed == 1 ? QUARTER : 256UL * QUARTER;
-        device->milliseconds += passed == 1 ? QUARTER : 256UL * QUARTER;
-        device->quarters += passed;
-        for (uint16_t *timer = device->timers; timer < device->timers + TIMERS; timer++)
-            *timer = *timer > passed ? *timer - passed : 0;
-    }
+    uint32_t now = device->config->milliseconds(device->config->user), left = now - device->milliseconds;
+    uint16_t passed = 0;
+    for (; left >= QUARTER && passed != UINT16_MAX; passed++) /* smaller than a division */
+        left -= QUARTER;
+    device->milliseconds = now - left;
+    device->quarters += passed;
+    for (uint8_t i = 0; i < TIMERS; i++)
+        device->timers[i] = device->timers[i] > passed ? device->timers[i] - passed : 0;
 }
 
 /* Seconds since the start. */
@@ -708,7 +681,7 @@ static void derive(const struct iotcenter *device, const char *purpose, uint8_t 
 {
     uint8_t salt[4] = {'i', 'o', 't', '2'};
     copy_from_flash(out, device->config->key, IOTCENTER_KEY_SIZE);
-    hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, out);
+    hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, NULL, 0, out);
     hkdf_expand(out, purpose, out, 32);
 }
 
@@ -723,7 +696,7 @@ static void renew_nonce(struct iotcenter *device)
         config->entropy(config->user, source + 4);
     memcpy(source + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("nonce"), key);
-    hmac(key, sizeof key, source, sizeof source, key);
+    hmac(key, sizeof key, source, sizeof source, NULL, 0, key);
     memcpy(device->nonce, key, sizeof device->nonce);
 }
 
@@ -738,7 +711,7 @@ static void write_hello(const struct iotcenter *device, uint8_t *auth)
     copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
     memcpy(out + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("auth"), auth);
-    hmac(auth, 32, out, MAC_AT, mac);
+    hmac(auth, 32, out, MAC_AT, NULL, 0, mac);
     memcpy(out + MAC_AT, mac, TAG_SIZE);
 }
 
@@ -767,16 +740,16 @@ static void send_hello(struct iotcenter *device)
 static void derive_session(struct iotcenter *device)
 {
     uint8_t key[32], *transcript = device->packet;
-    sha256(device->packet, HELLO_SIZE + WELCOME_SIZE, transcript);
+    hmac(NULL, NO_KEY, transcript, HELLO_SIZE + WELCOME_SIZE, NULL, 0, transcript);
     derive(device, FLASH("session"), key);
-    hmac(transcript, 32, key, sizeof key, key);
+    hmac(transcript, 32, key, sizeof key, NULL, 0, key);
     hkdf_expand(key, FLASH("up"), device->up.mac, sizeof device->up);
     hkdf_expand(key, FLASH("down"), device->down.mac, sizeof device->down);
 }
 
 static void begin_session(struct iotcenter *device, const uint8_t *welcome)
 {
-    device->sent = device->received = device->window = 0;
+    memset(&device->tries, 0, offsetof(struct iotcenter, session_at) - offsetof(struct iotcenter, tries));
     memcpy(device->cid, welcome + 4, sizeof device->cid);
     memcpy(device->welcomed, welcome + 24, sizeof device->welcomed);
     set_time(device, welcome + 24);
@@ -785,7 +758,6 @@ static void begin_session(struct iotcenter *device, const uint8_t *welcome)
     device->session_at = device->quarters;
     device->timers[MESSAGE_TIMER] = device->timers[KEEPALIVE_TIMER] = 0;
     device->timers[HELLO_TIMER] = HELLO_PAUSE;
-    device->tries = device->unanswered = 0;
     device->greeting = false;
     device->offered = device->slot == OFFER;
 }
@@ -797,7 +769,7 @@ static void receive_welcome(struct iotcenter *device, uint16_t size)
         return;
     memmove(welcome, packet, WELCOME_SIZE);
     write_hello(device, key);
-    hmac(key, sizeof key, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, key);
+    hmac(key, sizeof key, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, NULL, 0, key);
     if (!equal(key, welcome + WELCOME_SIZE - TAG_SIZE))
         return;
     derive_session(device);
@@ -861,20 +833,24 @@ static void send_short(struct iotcenter *device, uint8_t kind, uint16_t mid)
     send_record(device, kind & ACKNOWLEDGES ? 5 : 3);
 }
 
-/* Whether a record of this number may be taken: it is new, and not too far back. `mark` notes that it was. */
+/* Whether a record of this number may be taken: it is new, and not too far back. Of so many as 65,536 in a row none was
+ * lost. `mark` notes that it was taken. */
 static bool newer(struct iotcenter *device, uint32_t number, bool mark)
 {
     uint32_t behind = device->received - number, window = device->window, bit = 1;
-    if (behind < WINDOW) {
-        bit <<= (uint8_t)behind;
-        if (window & bit)
-            return false;
-    } else if (number < device->received) {
-        return false;
-    } else {
-        window = behind > 0 - (uint32_t)WINDOW ? window << (uint8_t)(0 - behind) : 0;
+    uint16_t near = (uint16_t)behind;
+    if (behind >> 16 == 0xFFFF) {
         if (mark)
             device->received = number;
+        for (; near != 0; near++)
+            window <<= 1;
+    } else {
+        if (behind >= WINDOW)
+            return false;
+        for (; near != 0; near--)
+            bit <<= 1;
+        if (window & bit)
+            return false;
     }
     if (mark)
         device->window = window | bit;
@@ -993,6 +969,13 @@ static void send_message(struct iotcenter *device)
 
 /* ---- Commands ---- */
 
+static void write_done(struct iotcenter *device)
+{
+    device->message[3] = 0x93;
+    device->filled = device->count_at;
+    write_flash(device, FLASH("\xA4" "done"));
+}
+
 /* Its reader stands at its name; the arguments come behind that. */
 struct iotcenter_command {
     struct reader reader;
@@ -1031,10 +1014,10 @@ static bool run_command(struct iotcenter *device, struct iotcenter_command *comm
     write_byte(device, 0x93);
     write_bytes(device, id_at, id_size); /* as it came */
     device->count_at = device->filled;
+    write_done(device);
+    write_byte(device, NIL);
     if (config->on_command != NULL)
         config->on_command(config->user, device, command);
-    if (device->filled == device->count_at)
-        iotcenter_done(device, iotcenter_none());
     commit(device);
     return true;
 }
@@ -1174,17 +1157,19 @@ static void take_buffers(struct iotcenter *device, const struct iotcenter_config
 enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotcenter_config *config)
 {
     memset(device, 0, sizeof *device);
-    if (config->packet == NULL || config->packet_size < IOTCENTER_MIN_PACKET || config->message == NULL ||
-        config->message_size < IOTCENTER_MIN_MESSAGE)
+    if (config->packet_size < IOTCENTER_MIN_PACKET || config->message_size < IOTCENTER_MIN_MESSAGE)
         return IOTCENTER_SMALL_BUFFER;
     if (config->send == NULL || config->milliseconds == NULL)
         return IOTCENTER_NO_CALLBACK;
     bool random = config->entropy != NULL && config->entropy(config->user, device->nonce);
-    if (!random && config->boots == 0)
-        return IOTCENTER_NOT_FRESH;
+    device->boot = config->boots;
+    if (device->boot == 0) {
+        if (!random)
+            return IOTCENTER_NOT_FRESH;
+        device->boot = get32(device->nonce) >> 1 | 1;
+    }
     take_buffers(device, config);
     device->milliseconds = config->milliseconds(config->user);
-    device->boot = config->boots > 0 ? config->boots : get32(device->nonce) >> 1 | 1;
     device->sequence = 1;
     device->slot = EMPTY;
     device->fresh = true;
@@ -1451,9 +1436,7 @@ void iotcenter_done(struct iotcenter *device, struct iotcenter_value result)
 {
     if (device->slot != (WRITING | RESULT))
         return;
-    device->message[3] = 0x93;
-    device->filled = device->count_at;
-    write_flash(device, FLASH("\xA4" "done"));
+    write_done(device);
     write_value(device, &result);
     if (device->filled > device->room) {
         write_failed(device);

@@ -122,20 +122,20 @@ struct iotcenter {
     uint16_t timers[5];        /* quarters of a second that are left */
     uint8_t phase;             /* of the session */
     uint8_t slot;              /* what `message` holds */
-    uint8_t tries;             /* how often it was sent */
-    uint8_t unanswered;        /* rounds of tries in a row without an answer */
     uint8_t hellos;            /* how often HELLO was sent */
     uint8_t next_command;      /* where in `commands` the next id goes */
     bool online;               /* what on_state was told last */
     bool greeting;             /* HELLO waits for its WELCOME */
     bool offered;              /* the offer of this session is made */
     bool fresh;                /* no session of this boot was confirmed yet */
-    uint32_t milliseconds;     /* the clock when it was read last, down to a quarter of a second, */
-    uint32_t quarters;         /* and how many of those have passed since the start */
-    uint32_t session_at;       /* when the session began, in quarters; */
-    uint32_t made_at;          /* and the message, in seconds */
+    uint32_t quarters;         /* of a second that have passed since the start */
+    uint32_t made_at;          /* when the message was made, in seconds */
+    uint8_t tries;             /* how often it was sent; a new session begins with zeros from here */
+    uint8_t unanswered;        /* rounds of tries in a row without an answer */
     uint32_t sent, received;   /* the highest sequence numbers of records */
     uint32_t window;           /* bit n: record `received` - n came */
+    uint32_t session_at;       /* when the session began, in quarters */
+    uint32_t milliseconds;     /* the clock when `quarters` was counted */
     uint32_t boot, sequence;   /* what the next reading is known by for ever */
     uint32_t epoch;            /* the server's time when `quarters` was 0 */
     uint32_t commands[8];      /* the last ids, their bits inverted: zero is none */
