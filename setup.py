@@ -19,6 +19,7 @@ FOLDERS = {
     "iotcenter.transports": "iotcenter/transports",
     "iotcenter.web": "iotcenter/web",
     "iotcenter.web.api": "iotcenter/web/api",
+    "iotcenter.web.feeds": "iotcenter/web/feeds",
     "iotcenter.web.pages": "iotcenter/web/pages",
     "iotcenter.wire": "iotcenter/wire",
     "iotcenter.wire.udp": "iotcenter/wire/udp",

@@ -107,8 +107,12 @@ async def find_principal(request: Request, parts: Parts, door: Door) -> Principa
 
 async def _by_token(authorization: str, parts: Parts) -> Principal:
     scheme, _, secret = authorization.partition(" ")
-    secret = secret.strip()
-    if scheme.lower() == "bearer" and secret.isascii() and 0 < len(secret) <= MAX_SECRET:
+    return await principal_of_token(secret.strip() if scheme.lower() == "bearer" else "", parts)
+
+
+async def principal_of_token(secret: str, parts: Parts) -> Principal:
+    """The program with that token. Raises ``HTTPProblem`` where there is none."""
+    if secret.isascii() and 0 < len(secret) <= MAX_SECRET:
         token = await parts.tokens.find(secret)
         if token is not None:
             return Principal(

@@ -8,12 +8,13 @@ from typing import Any
 from twisted.web.http import Request
 from twisted.web.server import Site
 
-from iotcenter.web.api.openapi import OpenAPIHandlers
+from iotcenter.web.api.openapi import OpenAPIHandlers, describe
 from iotcenter.web.api.routes import api_handlers
 from iotcenter.web.assets import AssetHandlers
 from iotcenter.web.channel import BoundedChannel, BoundedRequest
 from iotcenter.web.connections import Connections
 from iotcenter.web.doors import Door
+from iotcenter.web.feeds.handlers import FeedHandlers
 from iotcenter.web.hosts import Hosts
 from iotcenter.web.join import JoinHandlers
 from iotcenter.web.metrics import MetricHandlers
@@ -51,8 +52,9 @@ class BoundedSite(Site):
 def all_handlers(parts: Parts) -> tuple[object, ...]:
     """Everything that is served, at every door."""
     described = api_handlers(parts)
-    others = (OpenAPIHandlers(described), JoinHandlers(parts), MetricHandlers(parts), AssetHandlers(parts.assets))
-    return (*described, *others, *page_handlers(parts))
+    document = describe(described)
+    others = (OpenAPIHandlers(document), JoinHandlers(parts), MetricHandlers(parts), FeedHandlers(parts))
+    return (*described, *others, AssetHandlers(parts.assets), *page_handlers(parts, document))
 
 
 def make_site(parts: Parts, door: Door, handlers: Iterable[object]) -> BoundedSite:

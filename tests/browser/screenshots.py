@@ -132,6 +132,7 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("user-link", "/users/anna", True, partial(_press, what="[action$=reset-link] [type=submit]")),
     ("tokens", "/tokens", True, _nothing),
     ("token", "/tokens", True, _make_token),
+    ("reference", "/api", True, partial(_press, what="summary")),
     ("ssh-keys", "/ssh-keys", True, _nothing),
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),
     ("events", "/events", True, _nothing),

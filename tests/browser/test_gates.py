@@ -33,6 +33,7 @@ PAGES = (
     "/users",
     "/users/anna",
     "/tokens",
+    "/api",
     "/ssh-keys",
     "/display",
     "/display?choose=yes&s=attic.temperature&s=nowhere.x&device=attic",

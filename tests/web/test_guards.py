@@ -112,7 +112,7 @@ class RoleTests(GuardTestCase):
                 else:
                     self.assertEqual((answer.status, answer.code()), (401, "not_signed_in"))
         expected = {"/sign-in", "/setup", "/reset", "/metrics", "/join/<token>", "/join/<token>/<wheel>"}
-        screens = {"/display", "/display/sign-in"}
+        screens = {"/display", "/display/sign-in", "/feed.atom", "/rss"}
         self.assertEqual(open_to_all, expected | screens | {"/static/<build>/<path:path>"})
 
     async def test_lower_roles(self) -> None:

@@ -36,10 +36,10 @@ _PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 
 
 class OpenAPIHandlers:
-    """Serves the document that describes ``handlers``."""
+    """Serves the document that ``describe`` made."""
 
-    def __init__(self, handlers: Iterable[object]) -> None:
-        self._document = msgspec.json.encode(describe(handlers))
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = msgspec.json.encode(document)
 
     @stream("/api/openapi.json", role=Role.VIEWER, media=JSON)
     async def show(self, request: Request, principal: object) -> None:

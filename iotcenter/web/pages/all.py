@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.pages.about import AboutPages
@@ -18,6 +19,7 @@ from iotcenter.web.pages.events import EventPages
 from iotcenter.web.pages.logs import LogsPages
 from iotcenter.web.pages.photos import PhotoPages
 from iotcenter.web.pages.profile import ProfilePages
+from iotcenter.web.pages.reference import ReferencePages
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.reset import ResetPages
 from iotcenter.web.pages.setup import SetupPages
@@ -30,8 +32,8 @@ from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
 
-def page_handlers(parts: Parts) -> tuple[object, ...]:
-    """The handlers of all pages."""
+def page_handlers(parts: Parts, document: dict[str, Any]) -> tuple[object, ...]:
+    """The handlers of all pages. ``document`` is what describes the API."""
     renderer = make_renderer(parts)
     return (
         SetupPages(parts, renderer),
@@ -53,6 +55,7 @@ def page_handlers(parts: Parts) -> tuple[object, ...]:
         EventPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),
+        ReferencePages(parts, renderer, document),
     )
 
 

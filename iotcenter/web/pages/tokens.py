@@ -50,7 +50,8 @@ class TokenPages:
         except (Unfit, NameTaken) as error:
             request.setResponseCode(422)
             return await self._render(principal, form, problems=problems_of(error))
-        return await self._render(principal, {}, made=name, secret=secret, address=self._addresses.web(request, door))
+        address = self._addresses.web(request, door)
+        return await self._render(principal, {}, made=name, made_role=role_in(form), secret=secret, address=address)
 
     @page("/tokens/remove", methods=("POST",))
     async def remove(self, request: Request, principal: Principal, form: Mapping[str, str]) -> Redirect:
@@ -63,7 +64,7 @@ class TokenPages:
         return self._renderer.render(
             "tokens.html",
             principal,
-            **{"place": "more", "made": "", "secret": "", "address": "", **context},
+            **{"place": "more", "made": "", "made_role": "", "secret": "", "address": "", **context},
             tokens=await self._desk.list(principal),
             own=self._own.own,
             name=form.get("name", ""),

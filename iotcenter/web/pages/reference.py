@@ -1,0 +1,37 @@
+"""What there is to know of the API, made of its own document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.web.server import Request
+
+from iotcenter.web.addresses import Addresses
+from iotcenter.web.api.reference import operations, structs
+from iotcenter.web.doors import Door
+from iotcenter.web.guard import page
+from iotcenter.web.pages.rendering import Renderer
+from iotcenter.web.parts import Parts
+from iotcenter.web.principal import Principal
+
+
+class ReferencePages:
+    """For those who write programs."""
+
+    def __init__(self, parts: Parts, renderer: Renderer, document: dict[str, Any]) -> None:
+        self._addresses = Addresses(parts)
+        self._renderer = renderer
+        self._operations = operations(document)
+        self._structs = structs(document)
+
+    @page("/api")
+    async def show(self, request: Request, principal: Principal, door: Door) -> str:
+        """All operations and structs."""
+        return self._renderer.render(
+            "reference.html",
+            principal,
+            place="more",
+            groups=self._operations,
+            structs=self._structs,
+            address=self._addresses.web(request, door),
+        )
