@@ -13,23 +13,16 @@ from iotcenter.model import DeviceId
 from iotcenter.storage.aside import SetAside
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import Closed, StorageError, TookTooLong
-from iotcenter.storage.inbox import MOST_BACKLOG, Inbox
+from iotcenter.storage.inbox import Inbox
 from iotcenter.storage.intake import Intake
 from iotcenter.storage.merge import Merge, Merged
+from iotcenter.storage.pace import Pace
 
 MERGE_EVERY = 1.0
 """Seconds between two merges while little comes in: each rewrites a page of every series that has something new."""
 
 RETRY = 1.0
 """Seconds from a merge that failed to the next one."""
-
-LEAST_SHARE = 0.1
-"""Share of the time for merging while reports come in and the backlog is small. It grows with the backlog, to all of it
-where that is at half of its bound: a burst is acknowledged first and merged later, and goes on for ever at the rate at
-which merging keeps up."""
-
-LONGEST_PAUSE = 1.0
-"""Seconds between two merges while there is a backlog."""
 
 STOP_WITHIN = 2.0
 """Seconds that merging goes on at the end, so that a database is usually complete where the server stands still."""
@@ -49,6 +42,7 @@ class Merger:
         self._aside = aside
         self._reactor = reactor
         self._every = max(every, MERGE_EVERY)
+        self._pace = Pace()
         self._next: Any = None
         self._merging = False
         self._running = False
@@ -121,11 +115,12 @@ class Merger:
             self._failed(error)
             return
         self._merging = False
+        merged = job.position - self._inbox.merged
         self._inbox.drop(job.position)
         self.merged(job.merged)
         self._tell_settled()
         if job.more and self._may_go_on():
-            self._schedule(self._pause())
+            self._schedule(self._pause(merged))
         elif self._may_go_on():
             self.wake()
 
@@ -138,14 +133,11 @@ class Merger:
         if self._may_go_on():
             self._schedule(RETRY)
 
-    def _pause(self) -> float:
-        """Seconds until the next merge while there is a backlog: what leaves merging its share of the time."""
-        if self._settling or self._stopped:
-            return 0.0
-        backlog = (self._inbox.end - self._inbox.merged) / (MOST_BACKLOG / 2)
-        share = min(1.0, LEAST_SHARE + backlog)
-        took: float = self._reactor.seconds() - self._began
-        return min(LONGEST_PAUSE, took * (1 / share - 1))
+    def _pause(self, merged: int) -> float:
+        """Seconds until the next merge while there is a backlog, after one of so many bytes."""
+        now = self._reactor.seconds()
+        pause = self._pace.pause(now, now - self._began, merged, self._inbox.merged, self._inbox.end)
+        return 0.0 if self._settling or self._stopped else pause
 
     def _may_go_on(self) -> bool:
         """Whether merging goes on; where it was to stop and has merged all, or used up its time, it ends here."""
