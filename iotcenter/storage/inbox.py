@@ -27,6 +27,10 @@ MOST_BACKLOG = 256 * 1024 * 1024
 """Bytes on disk that may wait to be merged: a burst of some 15 seconds at the highest rate, and an hour of the same
 work where it is spread. Past it devices keep their readings."""
 
+LEAST_EVERY = 0.001
+"""Seconds between the beginnings of two commits: a disk may be faster, but each costs processor time as some twenty
+reports do, and what comes in a millisecond shares it."""
+
 Done = Callable[[StorageError | None], None]
 
 
@@ -46,7 +50,7 @@ class Inbox:
     def __init__(self, directory: Path, reactor: Any, commit_every: float = 0.0) -> None:
         self._journal = Journal(directory)
         self._reactor = reactor
-        self._commit_every = commit_every
+        self._commit_every = max(commit_every, LEAST_EVERY)
         self._thread = ThreadPool(1, 1, "inbox")
         self._waiting: list[Waiting] = []
         self._bytes = 0
@@ -126,9 +130,12 @@ class Inbox:
 
     def _schedule(self) -> None:
         """Begin a commit as soon as it may be. Not at once: what else comes in this turn of the reactor shares it."""
-        wait = self._commit_every if self._bytes < MOST_IN_BLOCK else 0.0
-        delay = self._began + wait - self._reactor.seconds() if wait else 0.0
-        self._starting = self._reactor.callLater(max(0.0, delay), self._start)
+        self._starting = self._reactor.callLater(self._wait(), self._start)
+
+    def _wait(self) -> float:
+        """Seconds until a commit may begin."""
+        wait = self._commit_every if self._bytes < MOST_IN_BLOCK and self._open else 0.0
+        return max(0.0, self._began + wait - float(self._reactor.seconds()))
 
     def _hurry(self) -> None:
         """What waits need not wait for its time: it is a block, or nothing more comes."""
@@ -196,7 +203,7 @@ class Inbox:
                 written.callback(None)
 
     def _next(self) -> None:
-        if self._commit_every and self._open:
+        if self._wait():
             self._schedule()
         else:
             self._start()

@@ -171,7 +171,7 @@ class TroubleTests(InboxCase):
 
 
 class GatheringTests(InboxCase):
-    """Commits that are gathered, for the sake of an SD card."""
+    """Commits that are gathered, for the sake of an SD card or of the processor."""
 
     async def test_commit_every(self) -> None:
         """After a commit the next one waits for its time; what comes meanwhile shares it."""
@@ -185,6 +185,17 @@ class GatheringTests(InboxCase):
         clock.advance(0.1)
         await gatherResults([second, third])
         self.assertEqual(clock.getDelayedCalls(), [])
+
+    async def test_fast_disk(self) -> None:
+        """However fast the disk is, reports share commits that begin some time apart; the first one does not wait."""
+        clock = TurnedClock(self.reactor)
+        busy = self.opened(clock)
+        await self.append("one", busy)
+        others = [self.append(text, busy) for text in ("two", "three")]
+        clock.advance(inbox.LEAST_EVERY / 2)
+        self.assertNoResult(others[0])
+        clock.advance(inbox.LEAST_EVERY / 2)
+        await gatherResults(others)
 
     async def test_much_does_not_wait(self) -> None:
         """Enough for a whole block does not wait, and neither does what is left at the end."""
