@@ -68,9 +68,9 @@ class Timeline:
             self.clock = ClockState.WRONG
         boot = self._boots.get(report.boot) or self._add_boot(report.boot)
         if boot.steady and self.clock is not ClockState.WRONG and isinstance(report, Report):
-            latest = received + MOST_AHEAD
-            if all(EARLIEST <= one.time <= latest for one in report.readings):  # as nearly always
-                boot.note(report.sequence + len(report.readings) - 1, report.readings[-1].time)
+            times = [one.time for one in report.readings]
+            if min(times) >= EARLIEST and max(times) <= received + MOST_AHEAD:  # as nearly always
+                boot.note(report.sequence + len(times) - 1, times[-1])
                 boot.was_right(clock)
                 return report
         if not clock and isinstance(report, Report):
