@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, tzinfo
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -11,10 +13,12 @@ from msgspec import Struct
 from iotcenter.model import DeviceId, Value
 from iotcenter.storage.cover import Kept, coarsest, cover, place
 from iotcenter.storage.errors import TooMuch
+from iotcenter.storage.overlay import between, overlay
 from iotcenter.storage.sql import find, milliseconds, seconds, select
 from iotcenter.storage.steps import Buckets, fitting, stretches
 from iotcenter.storage.sums import Sum, find_sums
 from iotcenter.storage.tiers import DAY
+from iotcenter.storage.unmerged import Waiting
 
 SERIES = "SELECT id, days_from, hours_from, minutes_from, raw_from FROM series WHERE device = ? AND name = ?"
 LATEST = """
@@ -131,17 +135,24 @@ def latest(connection: sqlite3.Connection) -> dict[DeviceId, dict[str, tuple[Val
     return found
 
 
-def query(connection: sqlite3.Connection, question: Question) -> Columns:
-    """The answer to ``question``. Raises ``TooMuch`` where it would be too long."""
+def query(connection: sqlite3.Connection, question: Question, waiting: Sequence[Waiting] = ()) -> Columns:
+    """The answer to ``question``, with what is ``waiting`` to be merged into the series, in the order of time.
+
+    Raises ``TooMuch`` where it would be too long.
+    """
     series = _find_series(connection, question.device, question.series)
     start, end = max(0, milliseconds(question.start)), min(milliseconds(question.end), LAST_TIME)
     if question.step is not None and question.step <= 0:
-        return _raw(connection, series, start, end, _limit(question, MOST_READINGS))
+        return _raw(connection, series, start, end, _limit(question, MOST_READINGS), waiting)
     limit = _limit(question, MOST_BUCKETS)
-    start, end = _within(connection, series, start, end)
+    start, end = _within(connection, series, start, end, waiting)
     finest = fitting(start, end, limit, question.zone)
     step = finest if question.step is None else max(1, milliseconds(question.step))
-    sums = _sums(connection, series, start, end, Buckets(step, question.zone))
+    buckets = Buckets(step, question.zone)
+    sums = _sums(connection, series, start, end, buckets)
+    if waiting:
+        parts = stretches(start, end, question.zone)
+        sums = overlay(connection, series.number, sums, waiting, buckets, parts)
     if len(sums) > limit:
         raise _too_much(limit, finest)
     return _columns(sums, step)
@@ -198,10 +209,14 @@ def _limit(question: Question, most: int) -> int:
     return most if question.limit is None else min(question.limit, most)
 
 
-def _raw(connection: sqlite3.Connection, series: _Series, start: int, end: int, limit: int) -> RawColumns:
+def _raw(
+    connection: sqlite3.Connection, series: _Series, start: int, end: int, limit: int, waiting: Sequence[Waiting]
+) -> RawColumns:
     rows = select(connection, RAW, series.number, start, end, limit + 1)
+    if added := between(waiting, start, end):
+        rows = sorted([*rows, *added], key=itemgetter(0))
     if len(rows) > limit:
-        raise _too_much(limit, fitting(*_within(connection, series, start, end), limit, UTC))
+        raise _too_much(limit, fitting(*_within(connection, series, start, end, waiting), limit, UTC))
     return RawColumns([seconds(time) for time, _ in rows], [as_value(stored) for _, stored in rows])
 
 
@@ -219,16 +234,25 @@ def _sums(
     return [sums[begins] for begins in sorted(sums)]
 
 
-def _within(connection: sqlite3.Connection, series: _Series, start: int, end: int) -> tuple[int, int]:
+def _within(
+    connection: sqlite3.Connection, series: _Series, start: int, end: int, waiting: Sequence[Waiting] = ()
+) -> tuple[int, int]:
     """That part of the time from ``start`` up to ``end`` in which there are readings."""
+    found = _span(connection, series)
+    ends = [*found, *(time for time, _ in waiting[:1]), *(time + 1 for time, _ in waiting[-1:])]
+    return (max(start, min(ends)), min(end, max(ends))) if ends else (0, 0)
+
+
+def _span(connection: sqlite3.Connection, series: _Series) -> tuple[int, ...]:
+    """From when up to when there are readings of a series in the tables; empty where there are none."""
     [(first_day, first, last_day, last)] = select(connection, SPAN, series.number)
     if first_day is None:
-        return 0, 0
+        return ()
     if first is None or series.kept.raw > first_day * DAY.width:  # raw readings are not kept from the beginning
         first = first_day * DAY.width
     if last is None:
         last = (last_day + 1) * DAY.width - 1
-    return max(start, first), min(end, last + 1)
+    return first, last + 1
 
 
 def _too_much(limit: int, step: int) -> TooMuch:

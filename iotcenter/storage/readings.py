@@ -22,7 +22,7 @@ from iotcenter.storage.merge import Merged
 from iotcenter.storage.merging import Merger
 from iotcenter.storage.retention import Earliest, Keep, due, earliest, keep_of, set_keep
 from iotcenter.storage.sql import change, select
-from iotcenter.storage.unmerged import newest
+from iotcenter.storage.unmerged import newest, waiting
 
 __all__ = ["Columns", "Done", "Merged", "Page", "Question", "Readings"]
 
@@ -33,9 +33,12 @@ SET_LOST = """
     ON CONFLICT (device) DO UPDATE SET lost = excluded.lost, told = excluded.told
 """
 
-MERGED_WITHIN = 2.0
-"""Seconds that a chart waits for what is acknowledged to be merged, which goes before all else meanwhile. It is short
-of what a burst left behind for as long as that takes."""
+CHART_WITHIN = 0.5
+"""Seconds that a chart waits for what is acknowledged to be merged, which goes before all else meanwhile. What a burst
+left behind is then looked up where it waits, which is dearer."""
+
+CSV_WITHIN = 2.0
+"""The same for the pages of a CSV. They are short of what a burst left behind."""
 
 T = TypeVar("T")
 Latest = dict[DeviceId, dict[str, tuple[Value, float]]]
@@ -120,26 +123,33 @@ class Readings:
 
     def query(self, question: Question) -> Deferred[Columns]:
         """What was measured, raw or in buckets. Fails with ``TooMuch`` where the answer would be too long."""
-        return self._merged_first(lambda connection: history.query(connection, question))
+
+        def look(connection: sqlite3.Connection) -> Columns:
+            view = self._inbox.view()  # before the database is looked at
+            return history.query(connection, question, waiting(connection, view, question.device, question.series))
+
+        return self._merged_first(look, CHART_WITHIN)
 
     def bucket_page(self, question: Question, after: float | None = None) -> Deferred[BucketPage]:
         """A piece of an answer of any length in buckets; pass its ``after`` to get the next one."""
-        return self._merged_first(lambda connection: history.bucket_page(connection, question, after))
+        return self._merged_first(lambda connection: history.bucket_page(connection, question, after), CSV_WITHIN)
 
     def page(self, device: DeviceId, series: str, start: float, end: float, after: Key | None = None) -> Deferred[Page]:
         """A piece of an answer of any length; pass its ``after`` to get the next one."""
-        return self._merged_first(lambda connection: history.page(connection, device, series, start, end, after))
+        return self._merged_first(
+            lambda connection: history.page(connection, device, series, start, end, after), CSV_WITHIN
+        )
 
-    def _merged_first(self, function: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
-        """What ``function`` finds once all is in the tables that is acknowledged by now; without what is not, where
-        that takes too long or cannot be."""
+    def _merged_first(self, function: Callable[[sqlite3.Connection], T], within: float) -> Deferred[T]:
+        """What ``function`` finds once all is in the tables that is acknowledged by now; as things are where that takes
+        longer than ``within`` seconds, or cannot be."""
 
         def look(result: Failure | None) -> Deferred[T]:
             if result is not None:
                 result.trap(StorageError)
             return self._database.scan(function)
 
-        return self._merger.settled(MERGED_WITHIN).addBoth(look)
+        return self._merger.settled(within).addBoth(look)
 
     def _committed(self) -> None:
         self.committed()

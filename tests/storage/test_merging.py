@@ -39,8 +39,8 @@ class MergingTests(ReadingsCase):
         self.assertEqual(told, [{KITCHEN: Merged(3, 1, 0, 0), GARDEN: Merged(1, 0, 1, 0)}])
 
     async def test_charts_do_not_wait_for_ever(self) -> None:
-        """Where merging takes too long, a chart shows what is in the tables; it has the rest as soon as that is."""
-        self.patch(readings, "MERGED_WITHIN", 0.01)
+        """Where merging takes too long, a chart has what waits for it all the same, and once."""
+        self.patch(readings, "CHART_WITHIN", 0.01)
         self.merger.start()
         released = Event()
         writing = self.database.write(lambda _: released.wait(10))
@@ -51,7 +51,7 @@ class MergingTests(ReadingsCase):
         await writing
         await self.readings.settled()
         shown.append(await self.readings.query(question))
-        self.assertEqual([columns.v for columns in shown if isinstance(columns, RawColumns)], [[], [1.0]])
+        self.assertEqual([columns.v for columns in shown if isinstance(columns, RawColumns)], [[1.0], [1.0]])
 
     async def test_goes_on_after_restart(self) -> None:
         """A server that was stopped before it merged goes on at the next start; nothing is merged twice."""
