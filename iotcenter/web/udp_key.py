@@ -14,7 +14,7 @@ class UdpKeyForms:
     key: str = field(repr=False)
 
     def c(self) -> str:
-        """For a sketch, or any other program in C."""
+        """For a sketch, or any other program in C, behind the library's header: on AVR both lie in flash."""
         return f"{_array('ID', self.id)}\n{_array('KEY', self.key)}"
 
     def micropython(self) -> str:
@@ -29,4 +29,4 @@ class UdpKeyForms:
 def _array(name: str, digits: str) -> str:
     values = ", ".join(f"0x{digits[at : at + 2]}" for at in range(0, len(digits), 2))
     body = fill(values, 80, initial_indent="    ", subsequent_indent="    ")
-    return f"const uint8_t {name}[{len(digits) // 2}] = {{\n{body}\n}};"
+    return f"const uint8_t {name}[{len(digits) // 2}] IOTCENTER_FLASH = {{\n{body}\n}};"

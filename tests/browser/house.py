@@ -25,7 +25,7 @@ class House:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         transports = find_transports()
         kinds = {name: transport.settings for name, transport in transports.items()}
-        flags = dict.fromkeys(("web", "https", "tls", "udp", "ssh"), "127.0.0.1:0")
+        flags = dict.fromkeys(("web", "https", "tls", "udp", "ssh", "registrar"), "127.0.0.1:0")
         lock = DataLock.acquire(directory)
         self._server = Server.open(reactor, directory, lock, load_config(None, flags, kinds), transports)
         self.parts: Parts = self._server._parts

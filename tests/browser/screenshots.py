@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from playwright.sync_api import Page
@@ -56,6 +57,14 @@ def _add(page: Page) -> None:
     _submit(page)
 
 
+def _add_by(page: Page, action: str, name: str) -> None:
+    form = page.locator(f"form[action='{action}']")
+    form.locator("[name=name]").fill(name)
+    form.locator("[type=submit]").click()
+    page.wait_for_load_state()
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+
+
 def _add_and_open(page: Page) -> None:
     _add(page)
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
@@ -65,6 +74,14 @@ def _make_token(page: Page) -> None:
     page.locator("#name").fill(f"graphs {time.time_ns()}")
     page.locator("form[action='/tokens'] [type=submit]").click()
     page.wait_for_load_state()
+
+
+def _add_chip(page: Page) -> None:
+    _add_by(page, "/add-udp-device", f"chip-{token_hex(4)}")
+
+
+def _add_camera(page: Page) -> None:
+    _add_by(page, "/add-registrar-device", f"camera-{token_hex(4)}")
 
 
 def _unfit(page: Page) -> None:
@@ -110,6 +127,8 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("add-device", "/add-device?first=yes", True, _nothing),
     ("enrollment", "/add-device", True, _add),
     ("enrollment-open", "/add-device", True, _add_and_open),
+    ("udp-key", "/add-device", True, _add_chip),
+    ("registration", "/add-device", True, _add_camera),
     ("device-rename", "/devices/attic", True, partial(_press, what="[popovertarget=rename-panel]")),
     ("charts", "/charts", True, _nothing),
     ("charts-two", "/charts?s=kitchen-pi.cpu_temperature&s=kitchen-pi.load&s=attic.humidity", True, _nothing),

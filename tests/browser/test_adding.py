@@ -52,6 +52,22 @@ class AddingTests(BrowserCase):
 
         return self.visit(act, "/add-device")
 
+    def test_a_sketch(self) -> Deferred[None]:
+        """The id and the key of a microcontroller can be saved as a sketch, with the server's address in it."""
+
+        def act(page: Page) -> None:
+            page.get_by_label("Name of the microcontroller").fill("shed")
+            page.get_by_role("button", name="Make id and key").click()
+            arrays = page.get_by_role("textbox", name="For Arduino and C").input_value()
+            with page.expect_download() as found:
+                page.get_by_role("button", name="Download the sketch").click()
+            self.assertEqual(found.value.suggested_filename, "shed.ino")
+            saved = found.value.path().read_text()
+            self.assertIn(arrays, saved)
+            self.assertIn('const char SERVER[] = "127.0.0.1";', saved)
+
+        return self.visit(act, "/add-device")
+
     def test_the_countdown(self) -> Deferred[None]:
         """The page counts down to the token's end."""
 

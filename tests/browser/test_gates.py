@@ -94,6 +94,14 @@ class GateTests(BrowserCase):
             page.get_by_role("button", name="Make the line").click()
             page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
             self.check(page, "the line")
+            for action, name in (("/add-udp-device", "chip"), ("/add-registrar-device", "camera")):
+                page.goto("/add-device")
+                form = page.locator(f"form[action='{action}']")
+                form.get_by_role("textbox").fill(name)
+                form.get_by_role("button").click()
+                expect(page).to_have_title(re.compile(name))
+                page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+                self.check(page, action)
 
         return self.visit(act, form=form)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import urllib.request
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.chips import avr
@@ -31,6 +33,7 @@ class LiveCase(TestCase):
         self.server = ServerProcess(reactor, folder / "server")
         self.addCleanup(lambda: self.server.kill())
         await self.server.start()
+        self.token = (await self.server.ask("tokens", {"name": "reader", "role": "operator"}))["token"]
         self.key = await self.server.ask("devices", {"name": self.name, "transport": "udp"})
 
     async def run_device(self, device: Program) -> None:
@@ -41,6 +44,7 @@ class LiveCase(TestCase):
         self.assertEqual((shown["state"], shown["transport"]), ("online", "udp"))
         self.assertEqual([series["name"] for series in shown["series"]], ["uptime"])
         self.assertEqual(shown["series"][0]["unit"], "s")
+        await self.look()
         await self.command("relay", {"on": True}, True)
         await self.command("relay", {"on": False}, False)
         await self.server.kill()
@@ -50,6 +54,26 @@ class LiveCase(TestCase):
         values = (await self.readings())["v"]
         self.assertEqual(values, list(range(1, len(values) + 1)))
         await self.command("relay", {"on": True}, True)
+
+    async def look(self) -> None:
+        """It is on the web's dashboard and on a page of its own, as any device: online, with its value and its
+        command."""
+        for path in ("/", f"/devices/{self.name}"):
+            page = await self.page(path)
+            self.assertRegex(page, rf'data-presence="{self.name}" data-state="online"', path)
+            self.assertRegex(page, rf'data-device="{self.name}" data-series="uptime" data-unit="s"', path)
+        self.assertIn(f'action="/devices/{self.name}/commands/relay"', page)
+
+    async def page(self, path: str) -> str:
+        """A page of the web, as a program with an API token gets it."""
+        url = f"http://127.0.0.1:{self.server.http}{path}"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.token}"})
+
+        def fetch() -> str:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return str(answer.read().decode())
+
+        return await deferToThread(fetch)
 
     async def readings(self) -> dict[str, Any]:
         """What is stored of the series ``uptime``."""

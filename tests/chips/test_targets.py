@@ -7,6 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from iotcenter.web.sketch import sketch
+from iotcenter.web.udp_key import UdpKeyForms
 from tests.chips import avr
 from tests.chips.toolchain import HERE, LIBRARY, SOURCES, compiled, folder, missing, output
 
@@ -121,6 +123,13 @@ class ArduinoTests(SynchronousTestCase):
                 self.compile("avr-g++", path, "-mmcu=atmega328p", "-Os")
             else:
                 self.compile("g++", path, "-DESP32")
+
+    def test_made_sketch(self) -> None:
+        """The sketch that the server makes for a device compiles."""
+        forms = UdpKeyForms("00112233445566778899aabbccddeeff", "ab" * 32)
+        path = folder() / "made.ino"
+        path.write_text(sketch("shed", forms, "192.168.1.20", 9999))
+        self.compile("g++", path, "-DESP32")
 
     def test_manifests(self) -> None:
         """What the Library Manager and PlatformIO read agrees with each other and with what is there."""

@@ -99,8 +99,8 @@ class FormTests(WebTestCase):
     def test_c(self) -> None:
         """An array for C, in lines that fit."""
         forms = UdpKeyForms("00112233445566778899aabbccddeeff", "ab" * 32)
-        self.assertIn("const uint8_t ID[16] = {\n    0x00, 0x11,", forms.c())
-        self.assertIn("const uint8_t KEY[32] = {\n    0xab,", forms.c())
+        self.assertIn("const uint8_t ID[16] IOTCENTER_FLASH = {\n    0x00, 0x11,", forms.c())
+        self.assertIn("const uint8_t KEY[32] IOTCENTER_FLASH = {\n    0xab,", forms.c())
         self.assertEqual(forms.c().count("0x"), 48)
         names: dict[str, dict[str, str]] = {}
         exec(forms.micropython(), names)

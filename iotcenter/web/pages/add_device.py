@@ -17,14 +17,17 @@ from iotcenter.interfaces import Refused
 from iotcenter.model import Device, PresenceState, Role
 from iotcenter.storage.enrollments import EnrollmentRow
 from iotcenter.storage.errors import NameTaken, NotFound
-from iotcenter.web.addresses import Place
+from iotcenter.web.addresses import Addresses, Place
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import Redirect, page
+from iotcenter.web.hosts import bare
 from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.visit import Visit
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.registering import Registering
+from iotcenter.web.sketch import sketch
 from iotcenter.web.udp_key import UdpKeyForms
 from iotcenter.wire.token import Token, parse_token
 
@@ -80,15 +83,16 @@ class AddDevicePages:
         return Redirect(f"/add-device/{issued.id}")
 
     @page("/add-udp-device", role=Role.ADMIN, methods=("POST",))
-    async def add_udp(self, request: Request, principal: Principal, form: Mapping[str, str]) -> str:
+    async def add_udp(self, request: Request, principal: Principal, form: Mapping[str, str], door: Door) -> str:
         """Make a device over UDP, and show its id and its key this once."""
-        name = form.get("name", "").strip()
+        name, version1 = form.get("name", "").strip(), form.get("version1") == "yes"
         try:
-            row, key = await self._parts.accounts.add_udp(name, form.get("version1") == "yes", principal.actor)
+            row, key = await self._parts.accounts.add_udp(name, version1, principal.actor)
         except (Refused, NameTaken) as error:
             request.setResponseCode(422)
             return await self._form(principal, name, {"udp": sentence(str(error))}, transport="udp")
-        return render_udp_key(self._renderer, self._parts, principal, row.name, UdpKeyForms(row.id, key.hex()))
+        visit = Visit(request, principal, door)
+        return render_udp_key(self._renderer, self._parts, visit, row.name, UdpKeyForms(row.id, key.hex()), version1)
 
     @page("/add-registrar-device", role=Role.ADMIN, methods=("POST",))
     async def add_to_registrar(self, request: Request, principal: Principal, form: Mapping[str, str]) -> str | Redirect:
@@ -193,12 +197,16 @@ class AddDevicePages:
         return {"line": line, "token": text, "qr": qr(line), "server": place, "address": wanted or place.host}
 
 
-def render_udp_key(renderer: Renderer, parts: Parts, principal: Principal, name: str, forms: UdpKeyForms) -> str:
-    """The page that shows the id and the key of a device over UDP."""
-    port = parts.ports.transports.get("udp")
-    return renderer.render(
-        "udp_key.html", principal, place="add", name=name, forms=forms, qr=qr(forms.qr_text()), port=port and port[1]
-    )
+def render_udp_key(
+    renderer: Renderer, parts: Parts, visit: Visit, name: str, forms: UdpKeyForms, version1: bool = False
+) -> str:
+    """The page that shows the id and the key of a device over UDP, and a sketch, unless it runs one of version 1."""
+    shown: dict[str, object] = {"name": name, "forms": forms, "qr": qr(forms.qr_text()), "port": None, "sketch": ""}
+    if where := parts.ports.transports.get("udp"):
+        interface, port = where
+        host = bare(Addresses(parts).host(interface, visit.request, visit.door))
+        shown |= {"host": host, "port": port, "sketch": "" if version1 else sketch(name, forms, host, port)}
+    return renderer.render("udp_key.html", visit.principal, place="add", **shown)
 
 
 def qr(text: str) -> Markup:

@@ -112,7 +112,8 @@ class DevicePages:
             problem = {"sure_key": f"Tick the box to give {name} a new key."}
             return await self._refuse(Visit(request, principal, door), name, problem)
         key = await self._parts.accounts.renew_udp(device.id, principal.actor)
-        return render_udp_key(self._renderer, self._parts, principal, name, UdpKeyForms(device.id, key.hex()))
+        visit = Visit(request, principal, door)
+        return render_udp_key(self._renderer, self._parts, visit, name, UdpKeyForms(device.id, key.hex()))
 
     @page("/devices/<name>/reset-counter", role=Role.ADMIN, methods=("POST",))
     async def reset_counter(self, request: Request, principal: Principal, name: str) -> Redirect:
