@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -43,6 +43,22 @@ class Link(Protocol):
 
     def close(self, code: str, reason: str) -> None:
         """Tell the device why, and end the link. ``code`` is one of ``iotcenter.wire.messages.CloseCode``."""
+
+
+class Traffic(NamedTuple):
+    """How many bytes came from a device over its link, and went to it."""
+
+    received: int
+    sent: int
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A link that counts its bytes; others need not."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What it has carried so far."""
 
 
 class Attachment(Protocol):

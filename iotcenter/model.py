@@ -341,7 +341,8 @@ class Photo(Noun, frozen=True, omit_defaults=False):
 
 class Device(Noun, frozen=True, omit_defaults=False):
     """A device as the API shows it. ``reason`` says in words why the state is not online, ``clock_offset`` by how many
-    seconds its clock is ahead of the server's, ``photo`` which is its newest."""
+    seconds its clock is ahead of the server's, ``photo`` which is its newest.
+    ``expected`` is every how many seconds its owner expects to hear of it; 0: as often as it says itself."""
 
     name: DeviceName
     id: DeviceId
@@ -363,6 +364,7 @@ class Device(Noun, frozen=True, omit_defaults=False):
     ssh: SshOffer = SshOffer()
     account: Account = Account()
     photo: Photo | None = None
+    expected: float = 0.0
 
 
 class Command(Noun, frozen=True, omit_defaults=False):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from iotcenter.center.attendance import Attendance
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.events import Events
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.lost import Lost
+from iotcenter.center.presence import in_words
 from iotcenter.center.subscribers import DeviceEvent, RemovedEvent, Subscribers
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.enrollment import require_device_name
-from iotcenter.interfaces import Clock
+from iotcenter.interfaces import Clock, Metered, Traffic
 from iotcenter.model import Device, DeviceId, EventKind
 from iotcenter.storage.devices import DeviceRow
 from iotcenter.storage.retention import Earliest
@@ -110,6 +112,27 @@ class Devices:
         self.announce(known, was=name)
         return known.snapshot(self._clock.seconds())
 
+    async def expect(self, name: str, seconds: float, actor: str) -> Device:
+        """Expect to hear of a device every so many seconds, 0: as often as it says itself. Raises ``UnknownDevice``."""
+        known = self.named(name)
+        await self._store.devices.expect(known.id, seconds)
+        known.expected = seconds
+        often = f"every {in_words(seconds)}" if seconds else "as often as it says itself"
+        self._events.note(EventKind.DEVICE_CHANGED, actor, name, f"{actor} expects {name} {often}", expected=seconds)
+        self.announce(known)
+        return known.snapshot(self._clock.seconds())
+
+    def attendance(self, name: str) -> tuple[float, ...]:
+        """For which part of each of the last 48 half-hours a device was here, oldest first. Raises
+        ``UnknownDevice``."""
+        return self.named(name).attendance.shares(self._clock.seconds())
+
+    def traffic(self, name: str) -> Traffic | None:
+        """How many bytes a device's link has carried, where it is here and its transport counts them. Raises
+        ``UnknownDevice``."""
+        attachment = self.named(name).attachment
+        return attachment.link.traffic if attachment is not None and isinstance(attachment.link, Metered) else None
+
     async def revoke(self, name: str, actor: str) -> Device:
         """Keep a device out from now on: its link ends in this very turn of the reactor. Its readings stay."""
         known = self.named(name)
@@ -140,6 +163,8 @@ class Devices:
         known.address = row.address
         known.agent = row.agent
         known.last_seen = row.last_seen
+        known.expected = row.expected
+        known.attendance = Attendance(row.attendance)
         known.offer(row.series, row.commands, row.ssh)
         self._by_id[row.id] = known
         self._by_name[row.name] = known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from iotcenter.center.attendance import Attendance
 from iotcenter.center.lost import Lost
 from iotcenter.center.presence import judge
 from iotcenter.center.timeline import Timeline
@@ -62,6 +63,8 @@ class KnownDevice:
         self._trends: dict[str, TrendOf] = {}
         self._series: dict[str, Series] = {}
         self._every = 0.0
+        self.expected = 0.0
+        self.attendance = Attendance()
 
     @property
     def linked(self) -> bool:
@@ -115,6 +118,7 @@ class KnownDevice:
         times = (self.last_seen, self.last_report, self.connected_since)
         moved = [None if time is None else time + jump for time in times]
         self.last_seen, self.last_report, self.connected_since = moved
+        self.attendance.shift(jump)
 
     def judge(self, now: float) -> tuple[PresenceState, str]:
         """Its state now, and why it is not online."""
@@ -123,7 +127,7 @@ class KnownDevice:
             heard = self.last_seen
         if self.revoked:
             return PresenceState.OFFLINE, "it was revoked"
-        return judge(self.linked, heard, self._every, now)
+        return judge(self.linked, heard, self.expected or self._every, now)
 
     def snapshot(self, now: float) -> Device:
         """The device as it stands, for the API and the pages."""
@@ -149,6 +153,7 @@ class KnownDevice:
             ssh=self.ssh,
             account=Account(self.received, self.duplicates, self.late, self.lost.total, self.refused),
             photo=self.photo,
+            expected=self.expected,
         )
 
     def _values(self, now: float) -> tuple[SeriesValue, ...]:

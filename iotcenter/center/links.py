@@ -133,6 +133,7 @@ class Links:
         old, attachment = known.attachment, DeviceLink(known, link, self)
         known.attachment = attachment
         known.connected_since = known.last_seen = self.clock.seconds()
+        known.attendance.came(known.last_seen)
         known.address = link.address
         known.transport = link.transport
         if old is not None:
@@ -169,6 +170,7 @@ class Links:
         known = attachment.known
         known.attachment = None
         known.connected_since = None
+        known.attendance.went(self.clock.seconds())
         self._say("{name} is gone: {reason}", name=known.name, reason=reason)
         self._note(known)
         self._tell(known)
@@ -203,7 +205,9 @@ class Links:
 
     def _note(self, known: KnownDevice) -> None:
         seen = known.last_seen or known.created
-        self._keeper.keep((known.id, "seen"), lambda: self._store.devices.seen(known.id, seen, known.address))
+        known.attendance.note(self.clock.seconds())
+        here = known.attendance.pack()
+        self._keeper.keep((known.id, "seen"), lambda: self._store.devices.seen(known.id, seen, known.address, here))
 
     def _write_lost(self, known: KnownDevice) -> Deferred[None]:
         return self._store.readings.set_lost(known.id, known.lost.total, known.lost.told)

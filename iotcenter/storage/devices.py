@@ -25,7 +25,10 @@ from iotcenter.storage.sql import (
     select,
 )
 
-COLUMNS = "id, name, transport, created, revoked, key, certificate_expires, last_seen, address, agent, offer"
+COLUMNS = (
+    "id, name, transport, created, revoked, key, certificate_expires, last_seen, address, agent, offer, attendance,"
+    " expected"
+)
 ALL = f"SELECT {COLUMNS} FROM device ORDER BY name"
 BY_ID = f"SELECT {COLUMNS} FROM device WHERE id = ?"
 BY_NAME = f"SELECT {COLUMNS} FROM device WHERE name = ?"
@@ -35,7 +38,8 @@ RENAME = "UPDATE device SET name = ? WHERE id = ?"
 REVOKE = "UPDATE device SET revoked = 1 WHERE id = ?"
 SET_KEY = "UPDATE device SET key = ?, certificate_expires = ?, revoked = 0 WHERE id = ?"
 RENEWED = "UPDATE device SET certificate_expires = ? WHERE id = ? AND key = ? AND NOT revoked"
-SEEN = "UPDATE device SET last_seen = ?, address = ? WHERE id = ?"
+SEEN = "UPDATE device SET last_seen = ?, address = ?, attendance = coalesce(?, attendance) WHERE id = ?"
+EXPECT = "UPDATE device SET expected = ? WHERE id = ?"
 OFFERED = "UPDATE device SET agent = ?, offer = ? WHERE id = ?"
 IS_LEFT = "SELECT 1 FROM series WHERE device IS NULL LIMIT 1"
 REMOVE = "DELETE FROM device WHERE id = ?"
@@ -50,7 +54,8 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
-    """A device as it is kept. ``key`` is the SHA-256 of its public key, None until it has enrolled."""
+    """A device as it is kept. ``key`` is the SHA-256 of its public key, None until it has enrolled; ``expected`` every
+    how many seconds its owner expects to hear of it, 0 where they leave that to the device."""
 
     id: DeviceId
     name: str
@@ -65,6 +70,8 @@ class DeviceRow(msgspec.Struct, frozen=True):
     series: tuple[Series, ...] = ()
     commands: tuple[CommandOffer, ...] = ()
     ssh: SshOffer = SshOffer()
+    attendance: bytes | None = None
+    expected: float = 0.0
 
 
 class Devices:
@@ -118,9 +125,13 @@ class Devices:
         """Note a new certificate for ``key``. Fails with ``NotFound`` where that does not let the device in by now."""
         return self._database.write(partial(_renewed, device=device, key=key, expires=certificate_expires))
 
-    def seen(self, device: DeviceId, time: float, address: str) -> Deferred[None]:
+    def seen(self, device: DeviceId, time: float, address: str, attendance: bytes | None = None) -> Deferred[None]:
         """The device was there, and came from ``address``."""
-        return self._update(device, SEEN, milliseconds(time), address)
+        return self._update(device, SEEN, milliseconds(time), address, attendance)
+
+    def expect(self, device: DeviceId, seconds: float) -> Deferred[None]:
+        """Expect to hear of a device so often; 0: as often as it says."""
+        return self._update(device, EXPECT, seconds or None)
 
     def offered(self, device: DeviceId, agent: str, offer: Offer) -> Deferred[None]:
         """Keep what the device says that it is and can do."""
@@ -191,7 +202,8 @@ def _update(connection: sqlite3.Connection, statement: str, values: tuple[Any, .
 
 
 def _device(row: Row) -> DeviceRow:
-    device, name, transport, created, revoked, key, expires, last_seen, address, agent, packed = row
+    device, name, transport, created, revoked, key, expires, last_seen, address, agent, packed, *rest = row
+    attendance, expected = rest
     offer = _offer(packed)
     return DeviceRow(
         id=device,
@@ -207,6 +219,8 @@ def _device(row: Row) -> DeviceRow:
         series=offer.series,
         commands=offer.commands,
         ssh=offer.ssh,
+        attendance=attendance,
+        expected=expected or 0.0,
     )
 
 

@@ -10,7 +10,7 @@ from cryptography.x509 import load_der_x509_certificate
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from iotcenter.interfaces import Attachment, Refused
+from iotcenter.interfaces import Attachment, Refused, Traffic
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Peer, ServerConnection, judge, protocol_of
 from iotcenter.transports.tls_connection import Connection, Conversation
@@ -72,6 +72,11 @@ class LinkConversation:
     def heartbeat(self) -> float:
         """The silence after which either end asks."""
         return self._heartbeat.interval
+
+    @property
+    def traffic(self) -> Traffic:
+        """See ``iotcenter.interfaces.Metered``."""
+        return Traffic(self._connection.received, self._connection.sent)
 
     def send(self, message: Message) -> None:
         """See ``iotcenter.interfaces.Link``."""

@@ -87,6 +87,9 @@ class Connection(TwistedProtocol):
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.reader = FrameReader(FIRST_FRAME)
         self.reading = True
+        self.received = 0
+        self.sent = 0
+        """How many bytes came, and went; TLS itself is not counted."""
         self._conversation: Conversation | None = None
         self._take_reports: TakeReports | None = None
         self._stream: Stream | None = None
@@ -113,6 +116,7 @@ class Connection(TwistedProtocol):
         """Bytes came: what they complete is handed on, in order."""
         if self._closing:
             return
+        self.received += len(data)
         try:
             if self._stream is not None:
                 self._stream.received(data)
@@ -194,6 +198,7 @@ class Connection(TwistedProtocol):
         except WireError as error:
             self.house.log.error("Not sent to {address}: {why}", address=self.address, why=str(error))
             return
+        self.sent += len(data)
         self._transport.write(data)
 
     def refuse(self, reason: str, code: CloseCode = CloseCode.REFUSED) -> None:

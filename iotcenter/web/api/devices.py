@@ -18,6 +18,7 @@ from iotcenter.web.api.schema import (
 )
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
+from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
@@ -71,9 +72,13 @@ class DeviceHandlers:
         return tuple(_arrival(run) for run in await self._history.arrivals(name, query.limit))
 
     @api("/devices/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
-    async def rename(self, request: Request, principal: Principal, name: str, body: DeviceChange) -> Device:
-        """Rename a device; its link, its readings and its certificate stay."""
-        return await self._devices.rename(name, body.name, principal.actor)
+    async def change(self, request: Request, principal: Principal, name: str, body: DeviceChange) -> Device:
+        """Rename a device, whose link, readings and certificate stay; or expect it more or less often."""
+        if (body.name is None) == (body.expected is None):
+            raise HTTPProblem(422, "invalid", "either a name or what is expected is to be given")
+        if body.name is not None:
+            return await self._devices.rename(name, body.name, principal.actor)
+        return await self._devices.expect(name, body.expected or 0.0, principal.actor)
 
     @api("/devices/<name>", role=Role.ADMIN, method="DELETE", status=204, failures=(404,))
     async def remove(self, request: Request, principal: Principal, name: str) -> None:

@@ -20,6 +20,7 @@ from iotcenter.model import (
     DeviceName,
     Hours,
     Identifier,
+    Interval,
     LogLevel,
     Noun,
     Number,
@@ -65,9 +66,11 @@ class NewDevice(Taken, frozen=True):
 
 
 class DeviceChange(Taken, frozen=True):
-    """Another name for a device."""
+    """What is to be another about a device: its name, or every how many seconds to expect to hear of it; 0: as often as
+    it says itself. One at a time, since a name may be taken."""
 
-    name: DeviceName
+    name: DeviceName | None = None
+    expected: Interval | None = None
 
 
 class NewCommand(Taken, frozen=True):

@@ -11,11 +11,15 @@ from twisted.web.server import Request
 from iotcenter.center.subscribers import StoredFile, StoredLine
 from iotcenter.model import AppState, Command, LogLevel, Role, is_device_name
 from iotcenter.storage.errors import NameTaken
+from iotcenter.storage.events import EventFilter
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.add_device import render_udp_key
 from iotcenter.web.pages.command_forms import command_forms
 from iotcenter.web.pages.error import find_device
+from iotcenter.web.pages.events import KINDS
+from iotcenter.web.pages.link import WORDS, link_view
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.ssh_view import SshViews
 from iotcenter.web.pages.visit import Visit
@@ -34,6 +38,12 @@ COMMANDS = 50
 
 FILES = 8
 """The newest files that are shown: a row or two."""
+
+YEAR = 365 * 86400.0
+"""The longest time that a device may be silent and well."""
+
+EVENTS = 6
+"""The last events of the device that are shown; the others are a page away."""
 
 FEW = 4
 """How many of them are shown at once; the others are behind a click."""
@@ -88,6 +98,19 @@ class DevicePages:
                 Visit(request, principal, door), name, {"name": f"Another device is called {new}."}, new
             )
         return Redirect(f"/devices/{new}")
+
+    @page("/devices/<name>/expect", role=Role.ADMIN, methods=("POST",))
+    async def expect(
+        self, request: Request, principal: Principal, name: str, form: Mapping[str, str], door: Door
+    ) -> str | Redirect:
+        """Expect to hear of it so often."""
+        find_device(self._parts, name)
+        seconds = _seconds(form.get("expected", "").strip())
+        if seconds is None:
+            problem = {"expected": _("A number of seconds, from 1 to a year, or nothing.")}
+            return await self._refuse(Visit(request, principal, door), name, problem)
+        await self._parts.center.devices.expect(name, seconds, principal.actor)
+        return Redirect(f"/devices/{name}#settings")
 
     @page("/devices/<name>/revoke", role=Role.ADMIN, methods=("POST",))
     async def revoke(
@@ -164,6 +187,12 @@ class DevicePages:
             commands=commands,
             results=await self._results(name, commands),
             files=await self._parts.center.files.recent(name, FILES),
+            link=await link_view(self._parts, device, self._parts.clock.seconds()),
+            here_words=WORDS,
+            events=await self._parts.center.events.recent(EVENTS, EventFilter(object=name)),
+            event_kinds=KINDS,
+            says=min((series.every for series in device.series if series.every), default=0.0),
+            expected=f"{device.expected:g}" if device.expected else "",
             few=FEW,
             query=query,
             lines=lines,
@@ -194,3 +223,14 @@ class DevicePages:
         shown = fitting[:LINES]
         older = shown[-1].id if len(fitting) > LINES else found[-1].id if text and len(found) == SEARCHED else None
         return shown[::-1], older
+
+
+def _seconds(text: str) -> float | None:
+    """What was typed as a length of time: 0 for nothing, None for what is none."""
+    if not text:
+        return 0.0
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 1 <= seconds <= YEAR else None
