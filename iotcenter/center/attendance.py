@@ -54,13 +54,11 @@ class Attendance:
         if self._since is not None:
             self._since += jump
 
-    def shares(self, now: float) -> tuple[float, ...]:
-        """Which part of each half-hour the device was here, oldest first; of the last, of what has passed of it."""
+    def seconds(self, now: float) -> tuple[float, ...]:
+        """How long the device was here in each half-hour, oldest first; the last is the present one."""
         self.note(now)
         self._advance(now)
-        passed = max(now - self._last * SLOT, 1.0)
-        whole = [min(seconds / SLOT, 1.0) for seconds in self._seconds[:-1]]
-        return (*whole, min(self._seconds[-1] / passed, 1.0))
+        return tuple(self._seconds)
 
     def pack(self) -> bytes:
         """What is to be kept."""

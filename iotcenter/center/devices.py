@@ -123,9 +123,9 @@ class Devices:
         return known.snapshot(self._clock.seconds())
 
     def attendance(self, name: str) -> tuple[float, ...]:
-        """For which part of each of the last 48 half-hours a device was here, oldest first. Raises
+        """How many seconds of each of the last 48 half-hours a device was here, oldest first. Raises
         ``UnknownDevice``."""
-        return self.named(name).attendance.shares(self._clock.seconds())
+        return self.named(name).attendance.seconds(self._clock.seconds())
 
     def traffic(self, name: str) -> Traffic | None:
         """How many bytes a device's link has carried, where it is here and its transport counts them. Raises

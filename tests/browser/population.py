@@ -129,6 +129,11 @@ async def _add_machine(parts: Parts, devices: dict[str, MadeUpDevice]) -> None:
     await machine.remember([Reading(name, value, now - 1) for name, value in values.items()])
     waves = {"cpu_temperature": (48.0, 6.0), "network_in": (48e6, 3e6), "network_out": (3.2e6, 1e5)}
     await machine.remember(list(_walks(random.Random("pi"), waves, now - 1)))
+    known = parts.center.devices.find(machine.id)
+    assert known is not None
+    known.created = now - 40 * 86400
+    for hours, change in ((22, known.attendance.came), (11.2, known.attendance.went), (8.8, known.attendance.came)):
+        change(now - hours * 3600)
     for place, (level, text) in enumerate(LINES):
         machine.log(level, text, now - 4000 + 400 * place)
 

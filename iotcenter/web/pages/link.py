@@ -11,8 +11,8 @@ from iotcenter.texts import N_
 from iotcenter.web.pages.about import in_pairs
 from iotcenter.web.parts import Parts
 
-WHOLE = 0.99
-"""From which part of a half-hour on a device counts as here all the time: to come back takes some seconds."""
+SLACK = 15.0
+"""Seconds of a half-hour that a device may be away and count as here all the time: to come back takes some."""
 
 WORDS = {
     "all": N_("here all the time"),
@@ -44,21 +44,29 @@ class LinkView(NamedTuple):
 async def link_view(parts: Parts, device: Device, now: float) -> LinkView:
     """What there is to show of the link of ``device``."""
     row = await parts.store.devices.get(device.id)
-    shares = parts.center.devices.attendance(device.name)
-    first = (now // SLOT - SLOTS + 1) * SLOT
-    starts = [first + place * SLOT for place in range(SLOTS)]
-    known = [share for start, share in zip(starts, shares, strict=True) if start + SLOT > device.created]
+    strip, here = _strip(parts.center.devices.attendance(device.name), device.created, now)
     return LinkView(
         key=in_pairs(row.key.hex()) if row.key else "",
         expires=row.certificate_expires,
         traffic=parts.center.devices.traffic(device.name),
-        strip=tuple(
-            HalfHour(start, _word(share) if start + SLOT > device.created else "before")
-            for start, share in zip(starts, shares, strict=True)
-        ),
-        here=round(100 * sum(known) / len(known)) if known else 0,
+        strip=strip,
+        here=here,
     )
 
 
-def _word(share: float) -> str:
-    return "all" if share >= WHOLE else "some" if share > 0 else "none"
+def _strip(seconds: tuple[float, ...], created: float, now: float) -> tuple[tuple[HalfHour, ...], int]:
+    """The half-hours, and for how many hundredths of them the device was here, since it was ``created``."""
+    first = (now // SLOT - SLOTS + 1) * SLOT
+    halves = []
+    for place, here in enumerate(seconds):
+        start = first + place * SLOT
+        length = min(start + SLOT, now) - max(start, created)
+        halves.append(HalfHour(start, _word(here, length)))
+    known = now - max(first, created)
+    return tuple(halves), round(100 * min(sum(seconds) / known, 1.0)) if known > 0 else 0
+
+
+def _word(here: float, length: float) -> str:
+    if length <= 0:
+        return "before"
+    return "all" if here >= length - SLACK else "some" if here > 0 else "none"
