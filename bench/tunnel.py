@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from _profile import Profile
 from _support import cpu_seconds, load, percentile, run, show, verdict
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -123,6 +124,19 @@ class Bench:
         return sorted(commands), sorted(ages)
 
 
+async def profiled(reactor: Any, folder: Path, megabytes: int) -> list[tuple[str, str, str]]:
+    """The rows that tell where the server's time goes while it copies up and down."""
+    bench = Bench(reactor, folder)
+    try:
+        await bench.start()
+        profile = Profile(reactor, folder)
+        profile.start(bench.server.program.pid)
+        await bench.rates(DEVICE, megabytes)
+        return [(f"server's time: {part}", f"{share:.0%}", "") for part, share in await profile.parts()]
+    finally:
+        await bench.stop()
+
+
 async def on_loopback(reactor: Any, folder: Path, megabytes: int) -> list[tuple[str, str, str]]:
     """The rows that tell of loopback."""
     bench, rows = Bench(reactor, folder), []
@@ -183,8 +197,12 @@ async def main(reactor: Any) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100, help="of the file that is copied on loopback")
     parser.add_argument("--link-megabytes", type=int, default=100, help="of the file that is copied over the link")
+    parser.add_argument("--profile", action="store_true", help="only tell where the server's time goes, by py-spy")
     options = parser.parse_args()
     with TemporaryDirectory(prefix="iotcenter-tunnel-") as folder:
+        if options.profile:
+            show(await profiled(reactor, Path(folder) / "profile", options.megabytes))
+            return
         rows = await on_loopback(reactor, Path(folder) / "loopback", options.megabytes)
         reason = network.why_not()
         if reason:
