@@ -22,6 +22,9 @@ PARTS = (
 )
 """What the path of a source file says of what it is for; the first that fits counts."""
 
+WAITING = ("Condition.wait ", "doPoll ")
+"""How the functions are called in which a thread has nothing to do."""
+
 
 class Profile:
     """Looks at a process a hundred times a second, from ``start`` to ``parts``."""
@@ -46,7 +49,9 @@ class Profile:
         counts: Counter[str] = Counter()
         for line in self._file.read_text().splitlines():
             stack, _, count = line.rpartition(" ")
-            counts[_part(stack.rpartition(";")[2])] += int(count)
+            frame = stack.rpartition(";")[2]
+            if not any(name in frame for name in WAITING):
+                counts[_part(frame)] += int(count)
         return [(name, count / counts.total()) for name, count in counts.most_common()]
 
 
