@@ -31,6 +31,7 @@ EVERYWHERE = {
     503: "The server cannot do it now, such as while its disk is full.",
 }
 ELSEWHERE = {404: "There is no such thing.", 409: "It does not go together with what there is."}
+WITH_A_BODY = {413: "That is too much.", 415: "A body is JSON, and says so."}
 
 _PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 
@@ -77,7 +78,7 @@ def describe(handlers: Iterable[object]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas.components,
-            "responses": {str(code): _error(words) for code, words in (EVERYWHERE | ELSEWHERE).items()},
+            "responses": {str(code): _error(words) for code, words in (EVERYWHERE | ELSEWHERE | WITH_A_BODY).items()},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-iotcenter_session"},
@@ -136,7 +137,7 @@ def _responses(route: Route, signature: Signature, schemas: Schemas) -> dict[str
         answer["content"] = {route.media: {"schema": {"type": "string"}}}
     elif route.status != 204:
         answer["content"] = {JSON: {"schema": schemas.of(signature.answer)}}
-    failures = sorted({*EVERYWHERE, *route.failures})
+    failures = sorted({*EVERYWHERE, *route.failures, *(WITH_A_BODY if signature.body is not None else ())})
     references = {str(code): {"$ref": f"#/components/responses/{code}"} for code in failures}
     return {str(route.status): answer, **references}
 
