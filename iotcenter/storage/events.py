@@ -13,15 +13,19 @@ from iotcenter.storage.database import Database
 from iotcenter.storage.sql import Row, change, find_all, milliseconds, seconds
 
 ADD = "INSERT INTO event (time, kind, actor, object, text, data) VALUES (?, ?, ?, ?, ?, ?)"
-PRUNE = "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?"
+PRUNE = """
+    DELETE FROM event
+    WHERE kind = ?1 AND id <= (SELECT id FROM event WHERE kind = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+"""
 RECENT = """
     SELECT id, time, kind, actor, object, text, data FROM event
     WHERE id < ?1 AND (?2 = '' OR kind = ?2) AND (?3 = '' OR actor = ?3) AND (?4 = '' OR object = ?4)
     AND time >= ?5 AND time < ?6 ORDER BY id DESC LIMIT ?7
 """
 
-KEPT = 100_000
-"""Events that are kept, some 20 MB: years of a small team's, and nobody who makes them on purpose fills the disk."""
+KEPT = 20_000
+"""Events of each kind that are kept, some 4 MB: years of a small team's. Nobody who makes them on purpose fills the
+disk, or pushes out those of another kind: commands, however many, leave it standing who signed in."""
 
 MOST_EVENTS = 1000
 """Events in one answer: more than a page shows."""
@@ -55,7 +59,7 @@ class EventFilter(Struct, frozen=True):
 
 
 class Events:
-    """The table of events, the oldest of which make way."""
+    """The table of events. The oldest of a kind make way."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -82,7 +86,7 @@ def _add(connection: sqlite3.Connection, event: EventRow) -> None:
         event.text,
         event.data_json,
     )
-    change(connection, PRUNE, KEPT)
+    change(connection, PRUNE, event.kind, KEPT)
 
 
 def _event(row: Row) -> EventRow:
