@@ -15,6 +15,7 @@ from iotcenter.center.links import DeviceLink, Links
 from iotcenter.center.logs import Logs
 from iotcenter.center.open_ports import OpenPorts
 from iotcenter.center.readings import Arrived, Readings
+from iotcenter.center.recall import Recall
 from iotcenter.center.subscribers import Subscribers
 from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
@@ -52,6 +53,7 @@ class Center:
         self.logs = Logs(store, self.devices, self.subscribers, clock)
         self.files = Files(store, self.devices, self.subscribers, self.events, clock, files)
         self.history = History(store, self.devices)
+        self._recall = Recall(store, self.devices, clock.seconds)
         self.tunnels = Tunnels(self.devices, self.events, clock, limits)
         self.open_ports = OpenPorts(self.devices, self.tunnels, self.events, clock)
         self.devices.leaving = self._leaving
@@ -80,10 +82,12 @@ class Center:
     def start(self) -> None:
         """Begin to watch over presence and tunnels."""
         self.links.start()
+        self._recall.start()
         self.tunnels.start()
 
     def stop(self) -> None:
         """Leave no timer behind; the transports have ended their links."""
+        self._recall.stop()
         self.open_ports.stop()
         self.tunnels.stop()
         self.links.stop()

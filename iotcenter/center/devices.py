@@ -92,6 +92,15 @@ class Devices:
         """The devices that have a link now."""
         return tuple(known for known in self._by_id.values() if known.linked)
 
+    def measuring(self, since: float) -> list[tuple[KnownDevice, str]]:
+        """The series of numbers that have a value from ``since`` on."""
+        return [
+            (known, name)
+            for known in self._by_id.values()
+            for name, (value, time) in known.latest.items()
+            if isinstance(value, float) and time >= since
+        ]
+
     def admit(self, row: DeviceRow) -> None:
         """A device was added, or enrolled: it is new, or may come in again."""
         known = self._by_id.get(row.id) or self._enter(row)

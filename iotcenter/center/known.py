@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from iotcenter.center.attendance import Attendance
@@ -112,6 +112,10 @@ class KnownDevice:
         """Where the series of that name went in the last hour."""
         trend = self._trends.get(name)
         return None if trend is None else trend.at(now)
+
+    def recall(self, name: str, points: Sequence[tuple[int, float]]) -> None:
+        """Take up where the series of that name went before: minutes since 1970 and their means, oldest first."""
+        self._trends.setdefault(name, TrendOf()).recall(points)
 
     def shift(self, jump: float) -> None:
         """The clock was set while the device is here: its times are as long ago as they were before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from math import sqrt
 
 from iotcenter.model import Trend
@@ -42,6 +43,16 @@ class TrendOf:
             self._close(minute)
         self._sum += value
         self._count += 1
+
+    def recall(self, points: Sequence[tuple[int, float]]) -> None:
+        """What was before the first reading that was added here: minutes and their means, oldest first."""
+        first = self._minutes[0][0] if self._minutes else self._minute
+        before = [point for point in points if not self._count or point[0] < first]
+        if before and not self._count:
+            self._minute, self._sum = before.pop()
+            self._count = 1
+        self._minutes.extendleft(reversed(before))
+        self._judged = judge(self._minutes)
 
     def at(self, time: float) -> Trend | None:
         """The trend up to the last whole minute; None while too little is known, or where nothing came lately."""

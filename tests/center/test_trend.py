@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.trend import ENOUGH, TrendOf
 from iotcenter.model import Reading, Trend
+from iotcenter.wire.messages import Ack, Report
+from tests.center.support import NOW, CenterTestCase, report
 
 START = 1_795_305_600.0
 
@@ -21,6 +23,34 @@ def trend_of(values: list[float], every: float = 10.0) -> Trend | None:
     for place, value in enumerate(values):
         trend.add(value, START + place * every)
     return trend.at(START + len(values) * every)
+
+
+class RecallTests(CenterTestCase):
+    """What a restart leaves of trends."""
+
+    async def test_restart(self) -> None:
+        """They go on: the last hour is looked up. What came since counts once."""
+        link, attachment = self.join()
+        acknowledged = link.next(Ack)
+        values = [20.0 + minute / 10 for minute in range(30)]
+        readings = [Reading("temperature", value, NOW + 60 * at - 1800) for at, value in enumerate(values)]
+        attachment.received(Report(1, 1, tuple(readings)))
+        await acknowledged
+        self.center.stop()
+        await self.open_center()
+        link, attachment = self.join()
+        attachment.received(report(31, 23.0))
+        while self.trend() is None:
+            await self.store.readings.accounts()
+        self.assertEqual(self.trend(), Trend.RISING)
+
+    async def test_end(self) -> None:
+        """A server that stops at once leaves nothing behind."""
+        self.center.stop()
+
+    def trend(self) -> Trend | None:
+        """Where the series goes."""
+        return self.center.devices.get("kitchen-pi").series[0].trend
 
 
 class TrendTests(SynchronousTestCase):
@@ -45,6 +75,19 @@ class TrendTests(SynchronousTestCase):
             values = [20 + sign * place / 360 * 2 + random.gauss(0, 0.3) for place in range(360)]
             self.assertEqual(trend_of(values), expected)
             self.assertEqual(trend_of([sign * place * 1e-3 for place in range(360)]), expected)
+
+    def test_recalled(self) -> None:
+        """What was before is put before what is known, in the end as if it had been there all along."""
+        values = [20 + place * 0.1 for place in range(30)]
+        points = [(int(START // 60) + place, value) for place, value in enumerate(values)]
+        for known in (0, 1, 2, 12, 30):
+            trend = TrendOf()
+            for minute, value in points[30 - known :]:
+                trend.add(value, minute * 60.0)
+            trend.recall(points)
+            trend.recall(points)
+            trend.add(99.0, START + 1800)
+            self.assertEqual(list(trend._minutes), points, known)
 
     def test_too_little(self) -> None:
         """In the first minutes nothing is said."""
