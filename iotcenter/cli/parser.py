@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iotcenter import __version__
-from iotcenter.cli import backups, devices, display, importing, keys, server, talking, tunnels, udp, users
+from iotcenter.cli import backups, completion, devices, display, importing, keys, server, talking, tunnels, udp, users
 from iotcenter.cli.api import Api
 from iotcenter.cli.output import Answer
 
@@ -68,6 +68,7 @@ def make_parser() -> ArgumentParser:
     _add_keys(group.group("key", "the SSH keys by which users reach devices"))
     _add_backups(group)
     _add_tokens(group.group("token", "what other programs come in with"))
+    group.command("completion", completion.completion_of(make_parser)).add_argument("shell", choices=completion.SHELLS)
     return top
 
 
@@ -168,6 +169,7 @@ def _add_users(group: _Group) -> None:
     for parser in (add, passwd):
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     group.command("role", users.set_role, "name").add_argument("role", choices=ROLES)
+    group.command("reset-link", users.reset_link, "name")
     _can_confirm(group.command("remove", users.remove, "name"))
 
 

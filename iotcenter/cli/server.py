@@ -48,10 +48,16 @@ def list_tokens(api: Api, given: Namespace) -> Answer:
     """All API tokens, without their secrets, which are not kept."""
     tokens = api.get("tokens")
     rows = [
-        (token["name"], token["role"], moment(token["expires"]) or "never", moment(token["last_used"]) or "never")
+        (
+            token["name"],
+            token["role"],
+            token["owner"],
+            moment(token["expires"]) or "never",
+            moment(token["last_used"]) or "never",
+        )
         for token in tokens
     ]
-    return Answer(tokens, table(("Name", "Role", "Expires", "Last used"), rows, "There are no API tokens."))
+    return Answer(tokens, table(("Name", "Role", "Owner", "Expires", "Last used"), rows, "There are no API tokens."))
 
 
 def create_token(api: Api, given: Namespace) -> Answer:

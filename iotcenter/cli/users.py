@@ -93,3 +93,9 @@ def remove(api: Api, given: Namespace) -> Answer:
     confirm(f"Remove the user {given.name}?", given.yes)
     desk(api).remove(given.name)
     return Answer(None, say(f"{given.name} is removed"))
+
+
+def reset_link(api: Api, given: Namespace) -> Answer:
+    """A link by which a user chooses another password. It works once, for a day."""
+    made = api.post("users", given.name, "reset-link")
+    return Answer(made, say(made["link"]))

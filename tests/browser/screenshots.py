@@ -114,6 +114,7 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("dashboard-paused", "/", True, _pause),
     ("devices", "/devices", True, _nothing),
     ("devices-late", "/devices?state=late&sort=seen", True, _nothing),
+    ("devices-columns", "/devices?c=values&c=seen&c=transport&c=received&c=lost", True, _nothing),
     ("devices-none", "/devices?q=nowhere", True, _nothing),
     ("device", "/devices/kitchen-pi", True, _nothing),
     ("device-offline", "/devices/cellar", True, _nothing),

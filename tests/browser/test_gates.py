@@ -18,6 +18,7 @@ PAGES = (
     "/",
     "/devices",
     "/devices?q=nowhere",
+    "/devices?c=values&c=seen&c=address&c=agent&c=transport&c=received&c=lost",
     "/devices/kitchen-pi",
     "/devices/cellar",
     "/devices/garage",

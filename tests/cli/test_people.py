@@ -64,6 +64,11 @@ class UserTests(CommandLineCase):
         self.assertEqual(self.line("user", "list").split("\t")[:2], ["ada", "admin"])
         self.assertEqual(self.line("user", "remove", "ada"), "ada is removed\n")
 
+    def test_reset_link(self) -> None:
+        """The link for a new password is alone on its line."""
+        self.answers("POST /api/v1/users/ada/reset-link", {"link": "https://host:8443/reset?t=x", "expires": 1.0})
+        self.assertEqual(self.line("user", "reset-link", "ada"), "https://host:8443/reset?t=x\n")
+
 
 class TokenTests(CommandLineCase):
     """``iotcenter token`` and ``iotcenter setup-link``."""
@@ -81,10 +86,10 @@ class TokenTests(CommandLineCase):
 
     def test_list_and_remove(self) -> None:
         """Tokens are listed without secrets, and go."""
-        token = {"name": "grafana", "role": "viewer", "created": 0.0, "expires": None, "last_used": None}
+        token = {"name": "grafana", "role": "viewer", "owner": "ada", "expires": None, "last_used": None}
         self.answers("GET /api/v1/tokens", [token])
         self.answers("DELETE /api/v1/tokens/grafana", b"", status=204)
-        self.assertEqual(self.line("token", "list"), "grafana\tviewer\tnever\tnever\n")
+        self.assertEqual(self.line("token", "list"), "grafana\tviewer\tada\tnever\tnever\n")
         self.assertEqual(self.line("token", "remove", "grafana"), "grafana is removed\n")
 
     def test_setup_link(self) -> None:

@@ -9,31 +9,55 @@ from msgspec import Struct
 from twisted.web.server import Request
 
 from iotcenter.model import PresenceState
+from iotcenter.texts import N_
 from iotcenter.web.guard import page
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.views import SORTS, counts, select
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
+COLUMNS = {
+    "values": N_("Values"),
+    "seen": N_("Last seen"),
+    "address": N_("Address"),
+    "agent": N_("Agent"),
+    "transport": N_("Transport"),
+    "received": N_("Readings"),
+    "lost": N_("Lost"),
+}
+"""What people may choose to see of each device."""
+
+USUAL = ("values", "seen", "address", "agent")
+"""What they see who did not choose."""
+
 
 class DevicesQuery(Struct, frozen=True):
-    """What stands in the address: any view of the list can be kept as a bookmark."""
+    """What stands in the address: any view of the list can be kept as a bookmark. ``c`` are the columns, the usual
+    ones where it is empty."""
 
     q: str = ""
     state: str = ""
     sort: str = "name"
     page: int = 1
+    c: tuple[str, ...] = ()
 
     def known(self) -> DevicesQuery:
         """The same without what means nothing."""
         state = self.state if self.state in list(PresenceState) else ""
-        return msgspec.structs.replace(self, state=state, sort=self.sort if self.sort in SORTS else "name")
+        chosen = tuple(column for column in COLUMNS if column in self.c)
+        chosen = () if chosen == USUAL else chosen
+        return msgspec.structs.replace(self, state=state, sort=self.sort if self.sort in SORTS else "name", c=chosen)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is shown of each device besides its name and state."""
+        return self.c or USUAL
 
     def link(self, **changes: str | int) -> str:
         """The address of this view with something else about it."""
         fields = {**msgspec.structs.asdict(self), **changes}
         said = {name: value for name, value in fields.items() if value != getattr(_PLAIN, name)}
-        return "/devices" + ("?" + urlencode(said) if said else "")
+        return "/devices" + ("?" + urlencode(said, doseq=True) if said else "")
 
 
 _PLAIN = DevicesQuery()
@@ -57,6 +81,7 @@ class DevicesPages:
             place="devices",
             query=query,
             sorts=SORTS,
+            columns=COLUMNS,
             total=len(devices),
             counts=counts(devices),
             selection=select(devices, query.q, query.state, query.sort, query.page),

@@ -219,6 +219,24 @@ class ComingInTests(WebTestCase):
         self.assertIn("Too many tries", text(answer))
 
 
+class ColumnTests(WebTestCase):
+    """What the list of devices shows of each."""
+
+    async def test_chosen(self) -> None:
+        """The columns are those that the address names, in their order; what means nothing is left out."""
+        await self.device()
+        viewer = await self.user(Role.VIEWER)
+        usual = ["list-values", "list-seen", "list-address", "list-agent"]
+        for query, columns in (
+            ("", usual),
+            ("?c=king", usual),
+            ("?c=lost&c=transport", ["list-transport", "list-lost"]),
+        ):
+            page = text(await self.ask("GET", f"/devices{query}", viewer))
+            self.assertEqual(re.findall(r'<td class="(list-\w+)">', page)[1:], columns)
+        self.assertIn("c=transport&amp;c=lost", page)
+
+
 class ProfileTests(WebTestCase):
     """How somebody likes to see things."""
 
