@@ -49,6 +49,9 @@ DEVICE_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$(?!\n)"
 """What commands and their arguments may be called: a Python identifier in ASCII."""
 
+URL_PATH = r"^/[!-~]{0,255}$(?!\n)"
+"""A path with its query, as HTTP has it: nothing in it ends the line."""
+
 HOST_KEY = r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{1,2000}={0,2}$(?!\n)"
 """A public host key of a device's SSH server as it stands in ``known_hosts``: its type and the key in Base64, and
 nothing that could pass for another line."""
@@ -305,6 +308,13 @@ class SshOffer(Noun, frozen=True, omit_defaults=False):
     host_keys: Annotated[tuple[HostKey, ...], Meta(max_length=8)] = ()
 
 
+class VideoOffer(Noun, frozen=True, omit_defaults=False):
+    """Live video of a device: Motion JPEG over HTTP, at a path on a port of its own."""
+
+    port: Port
+    path: Annotated[str, Meta(pattern=URL_PATH)] = "/"
+
+
 class SeriesValue(Noun, frozen=True, omit_defaults=False):
     """A series as the API shows it: what the device said of it, and its newest value."""
 
@@ -365,6 +375,7 @@ class Device(Noun, frozen=True, omit_defaults=False):
     account: Account = Account()
     photo: Photo | None = None
     expected: float = 0.0
+    video: VideoOffer | None = None
 
 
 class Command(Noun, frozen=True, omit_defaults=False):

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import LogLevel, SshOffer
+from iotcenter.model import LogLevel, SshOffer, VideoOffer
 from iotcenter.wire.messages import Ack, Busy, Command, FileAck, Hello, Tunnel, Welcome
 from iotdevice import spool
 from iotdevice.app import App
 from iotdevice.application import Application
 from iotdevice.clock import Clock, machine_boot
 from iotdevice.commands import Commands
-from iotdevice.config import Address, Settings, SshSettings
+from iotdevice.config import Address, Settings, SshSettings, VideoSettings
 from iotdevice.connection import Connection, Dial, Talk, over_tls
 from iotdevice.credentials import Credentials
 from iotdevice.devicelog import DeviceLog
@@ -149,6 +149,7 @@ class Agent(Service):
             lambda handshakes: endpoint(self._reactor, server, handshakes),
             lambda: Handshakes.for_tunnel(renewal.credentials, self._clock.wall()),
             self._log,
+            (video.port,) if (video := self._home.settings.video).port else (),
         )
 
     def _new_connection(self, renewal: Renewal) -> Connection:
@@ -212,6 +213,7 @@ class Agent(Service):
             heartbeat=self._home.settings.heartbeat,
             lost=self._outbox.lost,
             ssh=self._ssh,
+            video=_video_offer(self._home.settings.video),
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
@@ -224,6 +226,10 @@ class Agent(Service):
     def _spool_says(self, text: str) -> None:
         """From any thread."""
         self._reactor.callFromThread(self._log.say, text, LogLevel.ERROR)
+
+
+def _video_offer(settings: VideoSettings) -> VideoOffer | None:
+    return VideoOffer(settings.port, settings.path) if settings.port else None
 
 
 def _ssh_offer(settings: SshSettings) -> SshOffer:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from iotcenter.model import URL_PATH
+
 FILE = "iotdevice.toml"
 
 DEFAULT_PORT = 9998
@@ -53,6 +55,13 @@ class UploadSettings(Struct, frozen=True):
     megabytes: Annotated[int, Meta(ge=1, le=100_000)] = 100
 
 
+class VideoSettings(Struct, frozen=True):
+    """``[video]``: the port of this machine on which a camera serves Motion JPEG, 0 for none, and at which path."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    path: Annotated[str, Meta(pattern=URL_PATH)] = "/"
+
+
 class Settings(Struct, frozen=True):
     """All of ``iotdevice.toml``.
 
@@ -67,6 +76,7 @@ class Settings(Struct, frozen=True):
     allow_reboot: bool = False
     spool: SpoolSettings = SpoolSettings()
     ssh: SshSettings = SshSettings()
+    video: VideoSettings = VideoSettings()
     uploads: UploadSettings = UploadSettings()
 
     @property

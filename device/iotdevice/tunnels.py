@@ -50,9 +50,11 @@ class Tunnels:
         connect: Connect,
         handshakes: Callable[[], Handshakes],
         log: DeviceLog,
+        camera: tuple[int, ...] = (),
     ) -> None:
+        """``camera`` is the port of live video, where there is one: it may be reached whatever holds for the others."""
         self._reactor = reactor
-        self._ports = settings.ports if settings.enabled else ()
+        self._ports = (*(settings.ports if settings.enabled else ()), *camera)
         self._connect = connect
         self._handshakes = handshakes
         self._log = log

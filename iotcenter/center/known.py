@@ -24,6 +24,7 @@ from iotcenter.model import (
     SshOffer,
     Trend,
     Value,
+    VideoOffer,
 )
 
 
@@ -50,6 +51,7 @@ class KnownDevice:
         self.state = PresenceState.OFFLINE
         self.commands: tuple[CommandOffer, ...] = ()
         self.ssh = SshOffer()
+        self.video: VideoOffer | None = None
         self.earliest: dict[str, float] = {}
         """From when on readings of each series are taken in, in Unix seconds."""
         self.latest: dict[str, tuple[Value, float]] = {}
@@ -158,6 +160,7 @@ class KnownDevice:
             account=Account(self.received, self.duplicates, self.late, self.lost.total, self.refused),
             photo=self.photo,
             expected=self.expected,
+            video=self.video,
         )
 
     def _values(self, now: float) -> tuple[SeriesValue, ...]:

@@ -158,6 +158,7 @@ class Links:
         known = attachment.known
         before = _said(known)
         known.offer(hello.series, hello.commands, hello.ssh)
+        known.video = hello.video
         known.app, known.app_detail, known.agent = hello.app, hello.app_detail, hello.agent
         if known.lost.say(hello.lost):
             self._keeper.keep((known.id, "lost"), lambda: self._write_lost(known))
@@ -223,4 +224,4 @@ class Links:
 
 def _said(known: KnownDevice) -> tuple[object, ...]:
     """What of a device its greetings may change."""
-    return known.series, known.commands, known.ssh, known.app, known.app_detail, known.agent
+    return known.series, known.commands, known.ssh, known.video, known.app, known.app_detail, known.agent

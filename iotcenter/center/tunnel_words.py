@@ -13,6 +13,8 @@ DAY = 86400.0
 def cannot_reach(known: KnownDevice, port: int, now: float, zone: str) -> str:
     """The reason, with what can be done about it; empty where nothing is in the way."""
     name, ports = known.name, known.ssh.ports
+    if known.video is not None:
+        ports = (*ports, known.video.port)
     if known.revoked:
         return f"{name} was revoked: give it a new token to let it in again"
     if not known.linked:

@@ -25,6 +25,7 @@ from iotcenter.model import (
     SshOffer,
     Text,
     Time,
+    VideoOffer,
 )
 
 MAX_READINGS = 1000
@@ -53,7 +54,8 @@ class Hello(Message, frozen=True, tag=1):
     """A device says who it is and what it offers; sent first on a link, and again whenever the offer changes.
 
     ``heartbeat`` is the longest silence in seconds that the device wishes for its link (0: whatever the server has),
-    ``lost`` how many readings it ever had to throw away because its spool was full, ``ssh`` what tunnels may reach.
+    ``lost`` how many readings it ever had to throw away because its spool was full, ``ssh`` what tunnels may reach,
+    ``video`` where its camera is.
     """
 
     agent: ShortText = ""
@@ -65,6 +67,7 @@ class Hello(Message, frozen=True, tag=1):
     heartbeat: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     lost: Counter = 0
     ssh: SshOffer = SshOffer()
+    video: VideoOffer | None = None
 
 
 class Welcome(Message, frozen=True, tag=2):

@@ -8,6 +8,7 @@ import "./ports.js";
 import "./presence.js";
 import "./sparkline.js";
 import "./values.js";
+import "./video.js";
 import { commandsOf } from "./commands.js";
 import { live } from "./live.js";
 import { logOf } from "./logs.js";

@@ -20,6 +20,7 @@ from iotcenter.web.api.tokens import TokenHandlers
 from iotcenter.web.api.tunnels import TunnelHandlers
 from iotcenter.web.api.udp import UdpHandlers
 from iotcenter.web.api.users import UserHandlers
+from iotcenter.web.api.video import VideoHandlers
 from iotcenter.web.parts import Parts
 
 _KINDS = (
@@ -27,6 +28,7 @@ _KINDS = (
     DeviceHandlers,
     CommandHandlers,
     LogHandlers,
+    VideoHandlers,
     FileHandlers,
     ReadingHandlers,
     RetentionHandlers,
