@@ -1,17 +1,19 @@
-"""This machine's own sensors, and three commands. Copy it, and make it yours: every sensor is one function, and so is
+"""This machine's own sensors, and a few commands. Copy it, and make it yours: every sensor is one function, and so is
 every command."""
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import psutil
 
-from iotdevice import App, CommandError, Limits, Series
+from iotdevice import App, CommandError, Limits, Series, Upload
 
 app = App()
 
@@ -93,6 +95,21 @@ def set_interval(seconds: Annotated[float, Limits(minimum=2, maximum=3600, unit=
     """
     app.interval(seconds)
     return f"Measuring every {seconds:g} s"
+
+
+# The programs that take a photo, and what they want to hear before the name of the file.
+CAMERAS = {"rpicam-still": ["-n", "-o"], "libcamera-still": ["-n", "-o"], "fswebcam": ["-q"]}
+CAMERA = next((program for program in CAMERAS if shutil.which(program)), "")
+
+if CAMERA:
+
+    @app.command(label="Take a photo")
+    def photo() -> Upload:
+        """Take a photo with this machine's camera."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "photo.jpg"
+            subprocess.run([CAMERA, *CAMERAS[CAMERA], path], check=True, timeout=30)
+            return app.upload(path.read_bytes(), "image/jpeg")
 
 
 @app.command(label="Reboot", confirm=True)

@@ -114,9 +114,13 @@ class Folder:
                 os.close(descriptor)
 
     def names(self) -> list[str]:
-        """The names of all files; not of parts."""
+        """The names of all files; not of parts, nor of folders, which others put here."""
         with disk_errors_in_words(), os.scandir(self._directory) as entries:
-            return [entry.name for entry in entries if not entry.name.startswith(PART)]
+            return [
+                entry.name
+                for entry in entries
+                if not entry.name.startswith(PART) and not entry.is_dir(follow_symlinks=False)
+            ]
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete files or parts, those of them that are there."""

@@ -103,6 +103,17 @@ class MakingTests(BackupCase):
         self.assertEqual(self.count(self.folder / "restored"), 100)
         self.assertEqual(self.left(), [])
 
+    async def test_files(self) -> None:
+        """Files of devices are in it; what has not come whole is not, since its device has all of it."""
+        files = self.directory / "files"
+        (files / ("0" * 32)).write_bytes(b"photo")
+        (files / f".{KITCHEN}-1").write_bytes(b"pho")
+        await self.make()
+        await self.restore()
+        restored = {path.name: path for path in (self.folder / "restored" / "files").iterdir() if path.is_file()}
+        self.assertEqual(list(restored), ["0" * 32])
+        self.assertEqual(restored["0" * 32].read_bytes(), b"photo")
+
     def left(self) -> list[Path]:
         """What was left behind beside the backup."""
         return list(self.folder.glob(f"{WORKSPACE}*"))
