@@ -29,6 +29,8 @@ RETRY = 5.0
 """Seconds after which a device sends again what could not be stored: soon after there is room, and no storm till
 then."""
 
+CROWDED = "so much of this device waits to be stored that what room is left is for others: send it again later"
+"""Why a device has to wait that reports like mad."""
 
 AnyReport = Report | DamagedReport
 
@@ -68,16 +70,23 @@ class Readings:
         for attachment, reports, bodies in arrived:
             known = attachment.known
             known.last_seen = known.last_report = now
+            if self._store.readings.must_wait(known.id):
+                self._turn_away(attachment, reports, CROWDED)
+                continue
             placed = [known.timeline.place(report, now) for report in reports]
             admitted = admit(placed, now, known.earliest, usual)
             records.append((known.id, _as_kept(reports, bodies, placed, admitted)))
             waiting.append((attachment, placed, admitted))
+        if not records:
+            return
         self._store.readings.append_together(records, now, partial(self._stored, waiting))
 
     def _stored(self, waiting: Sequence[Waiting], error: StorageError | None) -> None:
         listen = self._subscribers.listen
         for attachment, placed, admitted in waiting:
             if error is not None:
+                for report in placed:
+                    attachment.known.timeline.forget(report)
                 self._turn_away(attachment, placed, str(error))
                 continue
             self._acks.setdefault(attachment, []).extend(admitted.acks)
@@ -90,9 +99,8 @@ class Readings:
         trend = known.trend(reading.name, reading.time)
         self._subscribers.changed(LiveReading(known.name, reading.name, reading.value, reading.time, trend))
 
-    def _turn_away(self, attachment: DeviceLink, placed: Sequence[AnyReport], reason: str) -> None:
-        for report in placed:
-            attachment.known.timeline.forget(report)
+    def _turn_away(self, attachment: DeviceLink, reports: Sequence[AnyReport], reason: str) -> None:
+        for report in reports:
             if attachment.current:
                 attachment.link.send(Busy(report.boot, report.sequence, RETRY, reason))
 

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from iotcenter.model import DeviceId
 from iotcenter.storage.errors import Busy, Closed, StorageError
 from iotcenter.storage.journal import MOST_IN_BLOCK, Journal, View
 
@@ -26,6 +27,13 @@ keep up, devices keep their readings, and their spools are larger than our memor
 MOST_BACKLOG = 256 * 1024 * 1024
 """Bytes on disk that may wait to be merged: a burst of some 15 seconds at the highest rate, and an hour of the same
 work where it is spread. Past it devices keep their readings."""
+
+CROWDED = MOST_BACKLOG * 3 // 4
+"""Bytes of the backlog from which on the rest is kept for those devices that have little in it."""
+
+MUCH = MOST_BACKLOG // 4
+"""Bytes in the backlog of one device from which on it has to wait where that is crowded: one that reports like mad, or
+empties a huge spool, does not keep the others from being heard."""
 
 LEAST_EVERY = 0.001
 """Seconds between the beginnings of two commits: a disk may be faster, but each costs processor time as some twenty
@@ -108,6 +116,15 @@ class Inbox:
                 self._schedule()
             elif self._bytes >= MOST_IN_BLOCK:
                 self._hurry()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is no room left for those that have much in it."""
+        return self.end - self.merged >= CROWDED
+
+    def has_much_of(self, device: DeviceId) -> bool:
+        """Whether much of the backlog is of that device."""
+        return self._journal.bytes_of(device) >= MUCH
 
     def written(self) -> Deferred[None]:
         """Fires when nothing waits any more of what was appended by now."""

@@ -98,6 +98,10 @@ class Journal:
         """What is there now. To be taken before the position from which on it is read: then nothing is left out."""
         return View(self._segments)
 
+    def bytes_of(self, device: DeviceId) -> int:
+        """How much of what is there is of one device."""
+        return sum(segment.bytes_of(device) for segment in self._segments)
+
     def drop(self, merged: int) -> None:
         """Delete the files of which all is in the database. Raises ``StorageError``."""
         with disk_errors_in_words():

@@ -75,6 +75,10 @@ class Readings:
         """``append`` for those of several devices."""
         self._inbox.append([pack_record(device, received, pack_frames(bodies)) for device, bodies in reports], done)
 
+    def must_wait(self, device: DeviceId) -> bool:
+        """Whether the device has so much in the inbox that what is left of it is for others."""
+        return self._inbox.crowded and self._inbox.has_much_of(device)
+
     def start(self) -> None:
         """Begin to merge: whoever keeps accounts has read them by now."""
         self._merger.start()

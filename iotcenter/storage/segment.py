@@ -37,6 +37,7 @@ class Segment:
         self._descriptor = descriptor
         self._all = array("I")
         self._of_device: dict[bytes, array[int]] = {}
+        self._bytes_of: dict[bytes, int] = {}
         finalize(self, os.close, descriptor)
 
     @classmethod
@@ -72,13 +73,19 @@ class Segment:
 
     def enter(self, size: int, records: Sequence[tuple[bytes, int]]) -> None:
         """A block of ``size`` bytes is on disk; ``records`` are the devices and the offsets of what it holds."""
-        for device, offset in records:
+        ends = [*(offset for _, offset in records[1:]), self.used + size]
+        for (device, offset), end in zip(records, ends, strict=True):
+            self._bytes_of[device] = self._bytes_of.get(device, 0) + end - offset
             self._all.append(offset)
             index = self._of_device.get(device)
             if index is None:
                 index = self._of_device[device] = array("I")
             index.append(offset)
         self.used += size  # last: who looks meanwhile takes what lies before it for all there is
+
+    def bytes_of(self, device: DeviceId) -> int:
+        """How much of it is of one device."""
+        return self._bytes_of.get(device_key(device), 0)
 
     def enter_found(self, block: Block) -> None:
         """As ``enter``, for a block that was found in the file."""

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from iotcenter.center.readings import merged
 from iotcenter.center.subscribers import LiveReading, ReadingsEvent
 from iotcenter.model import Reading
+from iotcenter.storage import inbox
 from iotcenter.storage.blocks import Record
 from iotcenter.storage.entries import Entry, entries
 from iotcenter.storage.history import RawColumns
@@ -15,7 +16,7 @@ from iotcenter.storage.store import INBOX
 from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.framing import MAX_FRAME, frame
 from iotcenter.wire.messages import Ack, Busy, Refusal, Report
-from tests.center.support import NOW, CenterTestCase, report
+from tests.center.support import HELLO, NOW, CenterTestCase, TestLink, report
 
 
 class ReadingsTests(CenterTestCase):
@@ -76,6 +77,21 @@ class ReadingsTests(CenterTestCase):
         attachment.received(report(1, 20.5))
         self.assertEqual((await busy).sequence, 1)
         self.assertEqual(link.of(Ack), [])
+
+    async def test_a_device_that_reports_like_mad_leaves_room_for_the_others(self) -> None:
+        """Where the inbox is crowded, the one that much of it is of has to wait; the others are acknowledged."""
+        self.patch(inbox, "CROWDED", 0)
+        self.patch(inbox, "MUCH", 4096)
+        link, mad = self.join()
+        for sequence in range(1, 60):
+            mad.received(report(sequence, "x" * 200))
+            await self.store.readings.written()
+        self.assertGreater(len(link.of(Busy)), 30)
+        other = TestLink()
+        calm = self.center.attach((await self.accounts.add("garden-pi", "tls", "ann")).id, other, HELLO)
+        acknowledged = other.next(Ack)
+        calm.received(report(1, 1.0))
+        self.assertEqual(await acknowledged, Ack(1, 1, 1))
 
     async def test_newest_values_are_told_once_a_second(self) -> None:
         """Watchers get each changed series once, with its newest value, whatever order they came in."""

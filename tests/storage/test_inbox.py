@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 from iotcenter.storage import inbox
 from iotcenter.storage.errors import Busy, Closed, DiskFault, StorageError
 from iotcenter.storage.inbox import Inbox
+from tests.storage.support import KITCHEN
 from tests.storage.test_journal import record, texts
 
 
@@ -49,10 +50,10 @@ class InboxCase(TestCase):
         self.addCleanup(opened.close)
         return opened
 
-    def append(self, text: str, to: Inbox | None = None) -> Deferred[StorageError | None]:
+    def append(self, text: str, to: Inbox | None = None, device: str = KITCHEN) -> Deferred[StorageError | None]:
         """Append a record; fires with what went wrong."""
         done: Deferred[StorageError | None] = Deferred()
-        (to or self.inbox).append([record(text)], done.callback)
+        (to or self.inbox).append([record(text, device)], done.callback)
         return done
 
     def there(self) -> list[str]:
@@ -77,6 +78,21 @@ class CommitTests(InboxCase):
         self.assertTrue(one.called)
         await later
         self.successResultOf(self.inbox.written())
+
+    async def test_crowded(self) -> None:
+        """Where there is little room left, it is known of whom much of the rest is; merging makes room again."""
+        self.patch(inbox, "CROWDED", 3 * 4096)
+        self.patch(inbox, "MUCH", 4096)
+        mad, calm = "1" * 32, "2" * 32
+        await self.append("x" * 5000, device=mad)
+        self.assertFalse(self.inbox.crowded)
+        await self.append("x" * 10, device=calm)
+        self.assertTrue(self.inbox.crowded)
+        reopened = self.opened()
+        for one in (self.inbox, reopened):
+            self.assertEqual([one.has_much_of(device) for device in (mad, calm, "3" * 32)], [True, False, False])
+        self.inbox.drop(self.inbox.end)
+        self.assertFalse(self.inbox.crowded)
 
     async def test_one_commit(self) -> None:
         """What comes in one turn is one commit: all are told in order, and then the hook is called, once."""
