@@ -203,6 +203,7 @@ class EventKind(StrEnum):
     USER_REMOVED = "user.removed"
     TOKEN_CREATED = "token.created"
     TOKEN_REMOVED = "token.removed"
+    SERVER_CHANGED = "server.changed"
     DEVICE_ADDED = "device.added"
     DEVICE_INVITED = "device.invited"
     DEVICE_RENAMED = "device.renamed"

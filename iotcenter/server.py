@@ -175,7 +175,9 @@ class Server:
             ports=Ports(),
             names=self._config.web.names,
             configuration=str(self._config.file or ""),
+            config=self._config,
             backup_state=lambda: self._schedule.state,
+            backup_times=lambda: (self._schedule.last, self._schedule.due),
         )
 
     def _open_ports(self) -> None:

@@ -55,6 +55,10 @@ class Schedule(Service):
         self._next: Any = None
         self._process: _Process | None = None
         self._trouble = ""
+        self.last: float | None = None
+        """When the newest one was made, as far as is known."""
+        self.due: float | None = None
+        """When the next one is made."""
 
     @property
     def state(self) -> str:
@@ -65,8 +69,8 @@ class Schedule(Service):
         """Look when the next one is due."""
         super().startService()
         if self._settings.every:
-            last = max((path.stat().st_mtime for path in _backups(self._folder)), default=0.0)
-            self._plan(max(SOON, last + self._settings.every * HOUR - self._clock.seconds()))
+            self.last = max((path.stat().st_mtime for path in _backups(self._folder)), default=None)
+            self._plan(max(SOON, (self.last or 0.0) + self._settings.every * HOUR - self._clock.seconds()))
 
     def stopService(self) -> Deferred[None]:
         """Make none any more; one that is being made is given up."""
@@ -84,6 +88,7 @@ class Schedule(Service):
 
     def _plan(self, delay: float) -> None:
         self._next = self._reactor.callLater(delay, self._begin)
+        self.due = self._clock.seconds() + delay
 
     def _begin(self) -> None:
         self._next = None
@@ -102,6 +107,7 @@ class Schedule(Service):
         if self._trouble:
             self.log.error("{trouble}", trouble=self._trouble)
         else:
+            self.last = self._clock.seconds()
             self.log.info("A backup is made: {target}", target=target)
             _prune(self._folder, self._settings.keep, self._clock.seconds())
         self._plan(AGAIN if self._trouble else self._settings.every * HOUR)

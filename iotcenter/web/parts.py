@@ -11,6 +11,7 @@ from iotcenter.web.streams import Streams
 
 if TYPE_CHECKING:
     from iotcenter.center.center import Center
+    from iotcenter.config import Config
     from iotcenter.identity.accounts import Accounts
     from iotcenter.identity.authority import Authority
     from iotcenter.identity.enrollment import Enrollments
@@ -49,7 +50,8 @@ class Ports:
 @dataclass(frozen=True)
 class Parts:
     """Everything that a handler may need. ``reactor`` is Twisted's, or a test's; ``names`` are those of [web] in
-    the configuration, ``configuration`` is its file. ``backup_state`` says how the backups by themselves fare."""
+    the configuration ``config``, ``configuration`` is its file. ``backup_state`` says how the backups by themselves
+    fare, ``backup_times`` when the last was made and when the next is due."""
 
     reactor: Any
     clock: Clock
@@ -71,7 +73,9 @@ class Parts:
     ports: Ports
     names: tuple[str, ...] = ()
     configuration: str = ""
+    config: Config | None = None
     backup_state: Callable[[], str] = lambda: "off"
+    backup_times: Callable[[], tuple[float | None, float | None]] = lambda: (None, None)
 
     @property
     def build(self) -> str:

@@ -152,6 +152,7 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("user-link", "/users/anna", True, partial(_press, what="[action$=reset-link] [type=submit]")),
     ("tokens", "/tokens", True, _nothing),
     ("token", "/tokens", True, _make_token),
+    ("settings", "/settings?device=attic", True, _nothing),
     ("reference", "/api", True, partial(_press, what="summary")),
     ("ssh-keys", "/ssh-keys", True, _nothing),
     ("ssh-keys-wrong", "/ssh-keys", True, partial(_type_and_submit, fields={"key": "hello"})),

@@ -35,6 +35,8 @@ PAGES = (
     "/users/anna",
     "/tokens",
     "/api",
+    "/settings",
+    "/settings?device=attic",
     "/ssh-keys",
     "/display",
     "/display?choose=yes&s=attic.temperature&s=nowhere.x&device=attic",

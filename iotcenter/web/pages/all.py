@@ -22,6 +22,7 @@ from iotcenter.web.pages.profile import ProfilePages
 from iotcenter.web.pages.reference import ReferencePages
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.reset import ResetPages
+from iotcenter.web.pages.settings import SettingsPages
 from iotcenter.web.pages.setup import SetupPages
 from iotcenter.web.pages.sign_in import SignInPages
 from iotcenter.web.pages.ssh import SshPages
@@ -55,6 +56,7 @@ def page_handlers(parts: Parts, document: dict[str, Any]) -> tuple[object, ...]:
         EventPages(parts, renderer),
         AddDevicePages(parts, renderer),
         AboutPages(parts, renderer),
+        SettingsPages(parts, renderer),
         ReferencePages(parts, renderer, document),
     )
 

@@ -30,6 +30,7 @@ KINDS = {
     EventKind.USER_REMOVED: "User removed",
     EventKind.TOKEN_CREATED: "Token created",
     EventKind.TOKEN_REMOVED: "Token removed",
+    EventKind.SERVER_CHANGED: "Setting changed",
     EventKind.DEVICE_ADDED: "Device added",
     EventKind.DEVICE_INVITED: "Device invited",
     EventKind.DEVICE_RENAMED: "Device renamed",

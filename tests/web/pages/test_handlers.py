@@ -360,3 +360,33 @@ class PeoplePageTests(WebTestCase):
         self.assertIsNotNone(await self.parts.tokens.find(secret))
         await self.ask("POST", "/tokens/remove", bob, form={"name": "graphs"})
         self.assertIsNone(await self.parts.tokens.find(secret))
+
+
+class SettingsTests(WebTestCase):
+    """What the server was told, and what can be set while it runs."""
+
+    async def test_what_it_was_told(self) -> None:
+        """An admin sees what is set, with the keys of the configuration; others do not."""
+        page = text(await self.ask("GET", "/settings", await self.user(Role.ADMIN)))
+        for key in ("storage.keep_raw", "backup.every", "web.https", "ssh.listen", "tls.listen", "log.level"):
+            self.assertIn(key, page)
+        self.assertIn("730 days", page)
+        self.assertEqual((await self.ask("GET", "/settings", await self.user(Role.OPERATOR))).status, 403)
+
+    async def test_how_long_a_series_is_kept(self) -> None:
+        """An admin gives a series a rule of its own, and takes it away again; what is no number of days is said so."""
+        _, attachment = await self.device()
+        await self.report(attachment, Reading("temperature", 21.5))
+        admin = await self.user(Role.ADMIN)
+        form = {"device": "kitchen-pi", "series": "temperature", "raw": "30", "minutes": "", "hours": "0", "days": ""}
+        answer = await self.ask("POST", "/settings/retention", admin, form=form)
+        self.assertEqual((answer.status, answer.header("location")), (303, "/settings?device=kitchen-pi#retention"))
+        rules = (await self.ask("GET", "/api/v1/devices/kitchen-pi/retention", admin)).json()
+        self.assertEqual(rules["temperature"], {"raw": 30, "minutes": None, "hours": 0, "days": None})
+        for wrong in ("soon", "-1", "1.5", "9" * 30):
+            answer = await self.ask("POST", "/settings/retention", admin, form={**form, "raw": wrong})
+            self.assertEqual(answer.status, 422)
+            self.assertIn("fault-temperature", text(answer))
+        for field in ("device", "series"):
+            answer = await self.ask("POST", "/settings/retention", admin, form={**form, field: "nothing"})
+            self.assertEqual(answer.status, 404)
