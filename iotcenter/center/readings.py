@@ -121,10 +121,11 @@ def _as_kept(
     reports: Sequence[AnyReport], bodies: Sequence[bytes], placed: Sequence[AnyReport], admitted: Admitted
 ) -> Sequence[bytes]:
     """The bodies that go to the disk: as they came, but for reports that were placed in time, or refused in part."""
-    kept = [without_refused(report, ack) for report, ack in zip(placed, admitted.acks, strict=True)]
-    return [
-        body if now is before else encode_report(now) for before, now, body in zip(reports, kept, bodies, strict=True)
-    ]
+    kept = []
+    for report, body, found, ack in zip(reports, bodies, placed, admitted.acks, strict=True):
+        keep = without_refused(found, ack)
+        kept.append(body if keep is report else encode_report(keep))
+    return kept
 
 
 def merged(acks: list[Ack]) -> list[Ack]:

@@ -38,12 +38,11 @@ def admit(
 
     ``earliest`` has the device's series, and from when on each is kept; new ones are added, and kept as is ``usual``.
     """
-    newest: dict[str, Reading] = {}
-    acks = [
-        _admit_plain(report, received, earliest, newest) or _admit(report, received, earliest, usual, newest)
-        for report in reports
-    ]
-    return Admitted(acks, newest)
+    admitted = Admitted([], {})
+    for report in reports:
+        ack = _admit_plain(report, received, earliest, admitted.newest)
+        admitted.acks.append(ack or _admit(report, received, earliest, usual, admitted.newest))
+    return admitted
 
 
 def without_refused(report: Report | DamagedReport, ack: Ack) -> Report | DamagedReport:

@@ -18,7 +18,7 @@ from iotcenter.wire.udp.handshake import Flag, Hello
 from iotcenter.wire.udp.keepalive import Keepalive
 from iotcenter.wire.udp.keys import RecordKeys
 from iotcenter.wire.udp.pushes import commands_of, parcels_of
-from iotcenter.wire.udp.records import SERVER_WINDOW, Opener, RecordType, Sealer, room_for_text
+from iotcenter.wire.udp.records import LAST_SEQUENCE, SERVER_WINDOW, Opener, RecordType, Sealer, room_for_text
 from iotcenter.wire.udp.unstored import Unstored
 
 LISTENS = 1.0
@@ -94,7 +94,7 @@ class ServerSession:
 
     def expired(self, now: float) -> bool:
         """Whether it has had its time."""
-        return now - self.started >= LIFETIME or self._sealer.exhausted
+        return now - self.started >= LIFETIME or self._sealer.sequence >= LAST_SEQUENCE
 
     def begin(self, record: bytes, address: Address, now: float) -> list[Event] | None:
         """The first record, with which the device proves that it has the keys; None where it does not."""
@@ -144,7 +144,8 @@ class ServerSession:
     def send(self, message: Message, now: float) -> None:
         """Send what the center has to say. What a device over UDP has no use for is left out."""
         if isinstance(message, Ack):
-            self._stored(message)
+            for message_id, body in self._unstored.stored(message):
+                self._answer(message_id, body)
         elif isinstance(message, Busy):
             self._not_stored(message)
         elif isinstance(message, Command):
@@ -270,11 +271,6 @@ class ServerSession:
     def _number(self, count: int) -> tuple[int, int]:
         sequence, self._numbered = self._numbered + 1, self._numbered + count
         return self._boot, sequence
-
-    def _stored(self, ack: Ack) -> None:
-        """Readings are on disk: acknowledge the messages that they came in."""
-        for message_id, body in self._unstored.stored(ack):
-            self._answer(message_id, body)
 
     def _not_stored(self, busy: Busy) -> None:
         """Readings could not be stored: their message counts as new when it comes again."""
