@@ -1,159 +1,38 @@
 """What encrypted UDP costs a real server: reports that are stored and acknowledged, forgeries, strangers, handshakes.
 
-One process pretends to be all devices, on one socket; the server's processor time is read from the kernel.
+One process pretends to be all devices, on one socket; the server's processor time is read from the kernel. Beside it in
+the same run: aiocoap, which takes the same readings by plain CoAP and with OSCORE and stores nothing; bytes on the wire
+beside TLS; and devices in a network that loses, doubles, reorders and moves ports (some five minutes).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import secrets
-import select
-import socket
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
-from _support import cpu_seconds, load, run, show
+from _bytes import Bytes, over_tls, over_udp
+from _lossy import COMMANDS, DEVICES, REPORTS, storm
+from _pretenders import Load, Pretender
+from _rival_coap import posts
+from _support import load, run, show
 from twisted.internet.threads import deferToThread
 
-from iotcenter.wire.udp.content import Content, Kind, parse_content
-from iotcenter.wire.udp.handshake import HELLO, Hello, Opening, parse_welcome
-from iotcenter.wire.udp.keys import DeviceKeys
-from iotcenter.wire.udp.records import DEVICE_WINDOW, LARGEST_DATAGRAM, Opener, RecordType, Sealer
 from tests.daemons import ServerProcess
 
-WITHIN = 10.0
-"""Seconds for any single answer."""
+REPORTS_GOAL = 50_000
+FORGED_GOAL = 150_000
 
-BURST = 150
-"""Datagrams that are sent before it is seen that the server has come so far: the kernel keeps no more for it."""
+TIMES_OSCORE = 20
+"""How many times as many reports as aiocoap with OSCORE answers POSTs."""
 
+POSTS = 4000
+"""POSTs to aiocoap, of each kind."""
 
-class Pretender:
-    """One device, as little of it as a benchmark needs."""
-
-    def __init__(self, device: str, key: str) -> None:
-        self.id = bytes.fromhex(device)
-        self.keys = DeviceKeys(bytes.fromhex(key))
-        self.sequence = 0
-        self.message_id = 0
-
-    def hello(self) -> bytes:
-        """A HELLO, which nobody has seen before."""
-        self.greeting = Hello(0, LARGEST_DATAGRAM // 16 * 16, self.id, secrets.token_bytes(16)).datagram(self.keys)
-        return self.greeting
-
-    def opening(self, datagram: bytes) -> bytes:
-        """What answers the WELCOME: the first record, a ping."""
-        welcome = parse_welcome(datagram, self.greeting, self.keys)
-        assert welcome is not None
-        self.cid = welcome.cid
-        up, down = self.keys.record_keys(self.greeting, datagram)
-        self._sealer = Sealer(up, RecordType.UP, welcome.cid)
-        self.opener = Opener(down, RecordType.DOWN, welcome.cid, DEVICE_WINDOW)
-        return Opening(self.greeting, welcome.time, self.ping()).datagram()
-
-    def ping(self) -> bytes:
-        """A record that is to be acknowledged."""
-        return self._seal(Kind.PING, b"")
-
-    def report(self) -> bytes:
-        """Two readings, as a chip sends them."""
-        self.sequence += 2
-        readings = [["t", 21.5 + self.sequence % 7], ["h", 40.25]]
-        return self._seal(Kind.REPORT, msgspec.msgpack.encode([1, self.sequence - 1, readings]))
-
-    def _seal(self, kind: Kind, body: bytes) -> bytes:
-        self.message_id = self.message_id + 1 & 0xFFFF
-        return self._sealer.seal(Content(kind, self.message_id, body, confirmable=True).text())
-
-
-class Load:
-    """All devices on one socket, and the server's processor time."""
-
-    def __init__(self, port: int, pid: int, devices: list[Pretender]) -> None:
-        self._pid = pid
-        self._devices = devices
-        self._by_cid: dict[bytes, Pretender] = {}
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect(("127.0.0.1", port))
-        self._socket.setblocking(False)
-
-    def measured(self, what: Callable[[], int]) -> tuple[float, float]:
-        """How many of them a second of the server's processor, and how many a second on the wall."""
-        cpu, wall = cpu_seconds(self._pid), time.monotonic()
-        count = what()
-        used, took = cpu_seconds(self._pid) - cpu, time.monotonic() - wall
-        return count / max(used, 0.01), count / took
-
-    def handshakes(self) -> int:
-        """Each device makes a session."""
-        for device in self._devices:
-            self._socket.send(device.hello())
-            self._socket.send(device.opening(self._answer()))
-            answer = self._answer()
-            assert device.opener.open(answer) is not None
-            self._by_cid[device.cid] = device
-        return len(self._devices)
-
-    def reports(self, each: int) -> int:
-        """Each device reports, the next when the last is acknowledged."""
-        ready = {device.cid: deque(device.report() for _ in range(each)) for device in self._devices}
-        for records in ready.values():
-            self._socket.send(records.popleft())
-        left, acknowledged = len(ready) * each, 0
-        while acknowledged < left:
-            for datagram in self._waiting():
-                acknowledged += 1
-                records = ready[datagram[1:5]]
-                if records:
-                    self._socket.send(records.popleft())
-        return acknowledged
-
-    def forged(self, count: int) -> int:
-        """Records whose tags are wrong, each of another number."""
-        device = self._devices[0]
-        record = device.ping()
-        return self._flood(
-            count, lambda number: record[:5] + (10_000 + number).to_bytes(4, "big") + record[9:25] + os.urandom(16)
-        )
-
-    def strangers(self, count: int) -> int:
-        """HELLOs of devices that nobody knows."""
-        return self._flood(count, lambda number: b"\xc1\x21\x00\x0c" + os.urandom(HELLO - 4))
-
-    def _flood(self, count: int, make: Callable[[int], bytes]) -> int:
-        device = self._devices[-1]
-        datagrams = [make(number) for number in range(count)]
-        for start in range(0, count, BURST):
-            for datagram in datagrams[start : start + BURST]:
-                self._socket.send(datagram)
-            self._socket.send(device.ping())
-            text = device.opener.open(self._answer())
-            assert text is not None
-            assert parse_content(text).acked == device.message_id
-        return count
-
-    def _waiting(self) -> Iterator[bytes]:
-        """What has come, at least one datagram."""
-        yield self._answer()
-        while True:
-            try:
-                yield self._socket.recv(2048)
-            except BlockingIOError:
-                return
-
-    def _answer(self) -> bytes:
-        readable, _, _ = select.select([self._socket], [], [], WITHIN)
-        if not readable:
-            raise TimeoutError("the server does not answer")
-        return self._socket.recv(2048)
+Row = tuple[str, str, str]
 
 
 async def bench(reactor: Any, folder: Path, options: argparse.Namespace) -> None:
@@ -165,27 +44,70 @@ async def bench(reactor: Any, folder: Path, options: argparse.Namespace) -> None
         for number in range(options.devices):
             added = await server.ask("devices", {"name": f"chip-{number}", "transport": "udp"})
             devices.append(Pretender(added["id"], added["key"]))
-        rows = await deferToThread(_measure, Load(server.udp, server.program.pid, devices), options)
+        print(f"load: {load()}")
+        rows, reports = await deferToThread(_measure, Load(server.udp, server.program.pid, devices), options)
+        rows += _beside(reports, *await posts(reactor, folder, POSTS))
+        rows += _bytes(await over_udp(reactor, server), await over_tls(server, folder / "tls"))
+        if options.storm:
+            rows += await _storm(reactor, server)
     finally:
         await server.kill()
-    print(f"load: {load()}")
     show(rows)
 
 
-def _measure(load: Load, options: argparse.Namespace) -> list[tuple[str, str, str]]:
+def _measure(load: Load, options: argparse.Namespace) -> tuple[list[Row], float]:
+    """Also, how many reports a second of the processor."""
     cases: list[tuple[str, Callable[[], int], int]] = [
         ("handshakes", load.handshakes, 0),
-        ("reports stored and acknowledged", lambda: load.reports(options.reports // options.devices), 50_000),
-        ("forged records refused", lambda: load.forged(options.forged), 150_000),
+        ("reports stored and acknowledged", lambda: load.reports(options.reports // options.devices), REPORTS_GOAL),
+        ("forged records refused", lambda: load.forged(options.forged), FORGED_GOAL),
         ("HELLOs of strangers refused", lambda: load.strangers(options.forged), 0),
     ]
-    rows = []
+    rows, reports = [], 0.0
     for what, work, goal in cases:
         per_cpu, per_second = load.measured(work)
-        wanted = f"at least {goal:,}{'' if per_cpu >= goal else ': MISSED'}" if goal else ""
+        if goal == REPORTS_GOAL:
+            reports = per_cpu
         found = f"{per_cpu:,.0f} per CPU second ({1e6 / per_cpu:.1f} us each), {per_second:,.0f} a second"
-        rows.append((what, found, wanted))
-    return rows
+        rows.append((what, found, _goal(per_cpu, goal)))
+    return rows, reports
+
+
+def _beside(reports: float, plain: float, oscore: float) -> list[Row]:
+    return [
+        (
+            "aiocoap: plain POSTs answered",
+            f"{plain:,.0f} per CPU second, {reports / plain:.1f} times less than ours",
+            "",
+        ),
+        (
+            "aiocoap: POSTs with OSCORE answered",
+            f"{oscore:,.0f} per CPU second, {reports / oscore:.1f} times less than ours",
+            _goal(reports / oscore, TIMES_OSCORE),
+        ),
+    ]
+
+
+def _bytes(udp: Bytes, tls: Bytes) -> list[Row]:
+    words = ("to begin", "a reading", "an idle month")
+    return [
+        (f"bytes on the wire, {what}", f"{ours:,.0f} over UDP, {theirs:,.0f} over TLS ({theirs / ours:.1f} times)", "")
+        for what, ours, theirs in zip(words, udp, tls, strict=True)
+    ]
+
+
+async def _storm(reactor: Any, server: ServerProcess) -> list[Row]:
+    found = await storm(reactor, server)
+    good = found.missing == found.doubled == found.not_once == 0 and found.readings == DEVICES * REPORTS
+    what = f"storm: {DEVICES} devices, {REPORTS} reports and {COMMANDS} commands each"
+    stored = f"{found.readings:,} readings, {found.missing} missing, {found.doubled} double"
+    done = f"{found.not_once} devices did not do each command once"
+    effort = f"{found.datagrams:.2f} datagrams a message, {found.seconds:.0f} s"
+    return [(what, f"{stored}; {done}; {effort}", f"each once{'' if good else ': MISSED'}")]
+
+
+def _goal(found: float, goal: int, unit: str = "") -> str:
+    return f"at least {goal:,}{unit}{'' if found >= goal else ': MISSED'}" if goal else ""
 
 
 def main() -> None:
@@ -194,6 +116,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=200, help="how many devices there are (200)")
     parser.add_argument("--reports", type=int, default=100_000, help="how many reports they send in all (100,000)")
     parser.add_argument("--forged", type=int, default=200_000, help="how many datagrams of each flood (200,000)")
+    parser.add_argument("--no-storm", dest="storm", action="store_false", help="leave out the bad network")
     options = parser.parse_args()
     random.seed(1)
 
