@@ -111,7 +111,10 @@ class UdpDevice(DatagramProtocol):
         now = self._reactor.seconds()
         for datagram in self.session.datagrams(now):
             self.sent.append(datagram)
-            self._port.write(datagram, self._server)
+            try:
+                self._port.write(datagram, self._server)
+            except OSError:  # no network at this moment: as good as lost
+                continue
         due = self.session.timer()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()

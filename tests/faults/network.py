@@ -131,6 +131,10 @@ class Gap:
         self.on_left = ("ip", "netns", "exec", self.left)
         self.on_right = ("ip", "netns", "exec", self.right)
 
+    def as_right(self) -> AbstractContextManager[None]:
+        """Sockets that are made within it are the right side's, though this process holds them."""
+        return _inside(self.right)
+
     def build(self) -> None:
         """Make both."""
         for name in (self.left, self.right):

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from iotcenter.wire.udp.pace import Pace
+
 FIRST_WAIT = 2.0
 SPREAD = 0.5
 RETRIES = 4
@@ -53,18 +55,20 @@ class Flight(Waiting):
         super().__init__(wait, now)
         self.parcel = parcel
         self.message_id = message_id
+        self.sent = now
 
 
 class Sender:
     """Sends parcels one after the other: the next when the last is acknowledged, or given up.
 
-    ``random`` gives 0 to 1.
+    ``random`` gives 0 to 1. A ``pace`` learns how soon to send again; without one it is as in RFC 7252.
     """
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], pace: Pace | None = None) -> None:
         self.flight: Flight | None = None
         self.waiting: deque[Parcel] = deque()
         self._random = random
+        self._pace = pace
         self._last_id = int(random() * MASK)
 
     def __len__(self) -> int:
@@ -92,7 +96,8 @@ class Sender:
         if self.flight is None:
             if not self.waiting:
                 return None
-            wait = FIRST_WAIT * (1 + SPREAD * self._random())
+            first = FIRST_WAIT if self._pace is None else self._pace.wait
+            wait = first * (1 + SPREAD * self._random())
             self.flight = Flight(self.waiting.popleft(), self.fresh_id(), wait, now)
             return self.flight
         if now < self.flight.due or self.flight.tries > RETRIES:
@@ -100,12 +105,15 @@ class Sender:
         self.flight.again(now)
         return self.flight
 
-    def acknowledged(self, message_id: int) -> Parcel | None:
+    def acknowledged(self, message_id: int, now: float) -> Parcel | None:
         """The parcel that arrived; None where that id is not on its way."""
-        if self.flight is None or self.flight.message_id != message_id:
+        flight = self.flight
+        if flight is None or flight.message_id != message_id:
             return None
-        parcel, self.flight = self.flight.parcel, None
-        return parcel
+        self.flight = None
+        if self._pace is not None:
+            self._pace.answered(now - flight.sent, flight.tries)
+        return flight.parcel
 
     def given_up(self, now: float) -> Parcel | None:
         """The parcel for which all tries have failed, taken out."""

@@ -18,6 +18,7 @@ from iotcenter.wire.udp.content import HEAD_WITH_ACK, Content, Kind, parse_conte
 from iotcenter.wire.udp.delivery import FIRST_WAIT, RETRIES, SPREAD, Inbox, Parcel, Sender, Waiting
 from iotcenter.wire.udp.handshake import OPEN, WELCOME, Flag, Hello, Opening, Welcome, parse_welcome
 from iotcenter.wire.udp.keys import DeviceKeys
+from iotcenter.wire.udp.pace import Pace
 from iotcenter.wire.udp.records import (
     DEVICE_WINDOW,
     HEADER,
@@ -129,7 +130,7 @@ class DeviceSession:
         self._random = random
         self._greeting: _Greeting | None = None
         self._session: _Session | None = None
-        self._sender = Sender(random)
+        self._sender = Sender(random, Pace())
         self._inbox = Inbox()
         self._assembler = Assembler()
         self._blocks = int(random() * 0xFFFF)
@@ -256,15 +257,15 @@ class DeviceSession:
             return []
         events: list[Event] = []
         if content.acked is not None:
-            self._acked(content, events)
+            self._acked(content, now, events)
         if content.confirmable:
             self._out.append(session.seal(Content(Kind.PING, 0, acked=content.message_id)))
         if content.kind != Kind.PING and (not content.confirmable or self._inbox.take(content.message_id, now)):
             self._arrived(content, events)
         return events
 
-    def _acked(self, content: Content, events: list[Event]) -> None:
-        parcel = self._sender.acknowledged(content.acked or 0)
+    def _acked(self, content: Content, now: float, events: list[Event]) -> None:
+        parcel = self._sender.acknowledged(content.acked or 0, now)
         if parcel is None or parcel.token is None:
             return
         time = int.from_bytes(content.body[:4], "big") if content.kind == Kind.PING else 0

@@ -225,7 +225,7 @@ class ServerSession:
     def _content(self, content: Content, size: int, now: float) -> list[Event]:
         events: list[Event] = []
         if content.acked is not None:
-            self._acked(content.acked, events)
+            self._acked(content.acked, now, events)
         if not content.confirmable:
             self._take(content, size, events)
             return events
@@ -289,11 +289,11 @@ class ServerSession:
             return self._sealer.seal(acknowledgement(message_id, said, more))
         return self._sealer.seal(Content(Kind.PING, challenge, said, True, message_id, more).text())
 
-    def _acked(self, message_id: int, events: list[Event]) -> None:
+    def _acked(self, message_id: int, now: float, events: list[Event]) -> None:
         if message_id == self._challenge:
             self._challenge = None
             return
-        parcel = self._sender.acknowledged(message_id)
+        parcel = self._sender.acknowledged(message_id, now)
         if parcel is not None and parcel.token is not None and parcel.token.last:
             events.append(Delivered(parcel.token.command))
 
