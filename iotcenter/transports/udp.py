@@ -199,13 +199,20 @@ class Datagrams:
         old = self._links.pop(ended.cid, None) if ended is not None else None
         if old is not None:
             old.replaced()
-        self._links[session.cid] = UdpLink(self, session)
+        self._links[session.cid] = self._new_link(session)
         entry = self._udp.find(session.device)
         if entry is not None and entry.version1:
             entry.version1 = False
             self._keeper.keep((entry.device, "v1"), lambda: self._udp.prove_version2(entry))
             self.house.center.note(entry.device, PROVEN)
             self.house.log.info("{device} has proven version 2: version 1 is refused now", device=entry.device)
+
+    def _new_link(self, session: ServerSession) -> UdpLink:
+        try:
+            return UdpLink(self, session)
+        except Exception:
+            self.endpoint.abandon(session)
+            raise
 
     def _keys(self, device: bytes) -> DeviceKeys | None:
         entry = self._udp.find(device)

@@ -238,6 +238,33 @@ class HostileTests(UdpTestCase):
         await second.report(1)
         self.assertEqual(await self.stored("second"), 1)
 
+    async def test_link_fails(self) -> None:
+        """Where a link could not be made, the device's next try makes it."""
+        patched = self.patch(self.accounts, "watch", lambda *_: 1 / 0)
+        device = await self.add()
+        device.open()
+        stored = device.report(1)
+        await until(self.reactor, lambda: self.lines, "nothing failed")
+        patched.restore()
+        await stored
+        self.assertEqual((device.connections, await self.stored()), (1, 1))
+
+    async def test_report_fails(self) -> None:
+        """A report that fails within the center does not take those with it that came in the same moment."""
+        devices = [await self.add(name) for name in ("bad", "good")]
+        for device in devices:
+            device.open()
+            await device.hello()
+        bad = self.center.devices.named("bad").timeline
+        self.patch(bad, "place", lambda *_: 1 / 0)
+        self.service.hold()
+        devices[0].report(1)
+        stored = devices[1].report(1)
+        self.service.take()
+        await stored
+        self.assertEqual(await self.stored("good"), 1)
+        self.assertEqual(self.lines, ["A report failed"])
+
     async def test_bad_reading(self) -> None:
         """A reading that does not fit is refused in the acknowledgement, and the others are kept."""
         device = await self.add()

@@ -117,8 +117,13 @@ class Endpoint:
 
     def end(self, session: ServerSession, now: float) -> None:
         """Forget a session; its cid rests for a while."""
-        if self.sessions.pop(session.cid, None) is not None:
+        if session.cid in self.sessions:
             self._rest(session.cid, now)
+        self.abandon(session)
+
+    def abandon(self, session: ServerSession) -> None:
+        """Forget a session that could not be used: the OPEN that began it may come again."""
+        self.sessions.pop(session.cid, None)
         if self._by_device.get(session.device) is session:
             del self._by_device[session.device]
 
