@@ -247,7 +247,10 @@ class TroubleTests(DatabaseCase):
 
         def adds_orphan(connection: sqlite3.Connection) -> int:
             connection.execute("PRAGMA defer_foreign_keys = ON")
-            return change(connection, "INSERT INTO session VALUES (x'00', 'nobody', 0, 0, 0)")
+            return change(
+                connection,
+                "INSERT INTO session (hash, user, created, last_used, expires) VALUES (x'00', 'nobody', 0, 0, 0)",
+            )
 
         neighbour, failing = self.add("ada"), self.database.write(adds_orphan)
         await self.assertFailure(neighbour, StorageError)
