@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from iotcenter.model import DeviceId, Reading
@@ -36,6 +36,31 @@ def entries(record: Record) -> Iterator[Entry]:
     """The reports of a record. Raises ``WireError`` where this version does not understand what another took in."""
     for body in unpack_frames(record.frames):
         yield Entry(record.device, decode(body), record.received)
+
+
+def joined(entries: Iterable[Entry]) -> list[Entry]:
+    """The same readings in fewer entries: reports that came together and follow on one another become one."""
+    runs: list[list[Entry]] = []
+    for entry in entries:
+        if runs and _follows(runs[-1][-1], entry):
+            runs[-1].append(entry)
+        else:
+            runs.append([entry])
+    return [run[0] if len(run) == 1 else _one(run) for run in runs]
+
+
+def _follows(first: Entry, second: Entry) -> bool:
+    (device, before, received), report = first, second.report
+    if not isinstance(before, Report) or not isinstance(report, Report):
+        return False
+    together = second.device == device and second.received == received
+    return together and report.boot == before.boot and report.sequence == before.sequence + len(before.readings)
+
+
+def _one(run: Sequence[Entry]) -> Entry:
+    device, last, received = run[-1]
+    readings = tuple(reading for entry in run for _, reading in numbered(entry.report))
+    return Entry(device, Report(last.boot, run[0].report.sequence, readings, last.time), received)
 
 
 def size(report: Report | DamagedReport) -> int:

@@ -143,13 +143,19 @@ class _Batch:
         unseen = sum(last - first + 1 for first, last in fresh)
         if unseen < count:
             readings, bad = within(fresh, readings), within(fresh, bad)
-        new: list[Reading] = []
+        number, new = known.numbers[report.boot], []
         refused = [Refusal(sequence, reason) for sequence, reason in bad]
-        for sequence, reading in readings:
+        for sequence, sent in readings:
             try:
-                new.append(self._add(known, report.boot, sequence, fit(reading, received)))
+                reading = fit(sent, received)
+                series = known.series.get(reading.name) or self._add_series(known, reading.name)
+                if known.kept_from:
+                    check_time(reading, known.kept_from.get(reading.name, 0.0))
             except Unfit as unfit:
                 refused.append(Refusal(sequence, str(unfit)))
+                continue
+            self._readings.append((series, milliseconds(reading.time), number, sequence, reading.value))
+            new.append(reading)
         late = sum(received - reading.time > LATE for reading in new)
         outcome = Outcome(tuple(new), tuple(refused), count - unseen, late)
         self._count(known.device, outcome)
@@ -193,13 +199,6 @@ class _Batch:
         """A number that no boot of the device had: this batch may have given some that are not written yet."""
         [(last,)] = select(self._connection, LAST_NUMBER, known.device)
         return 1 + max([int(last), *known.numbers.values()])
-
-    def _add(self, known: Known, boot: int, sequence: int, reading: Reading) -> Reading:
-        series = known.series.get(reading.name) or self._add_series(known, reading.name)
-        if known.kept_from:
-            check_time(reading, known.kept_from.get(reading.name, 0.0))
-        self._readings.append((series, milliseconds(reading.time), known.numbers[boot], sequence, reading.value))
-        return reading
 
     def _add_series(self, known: Known, name: str) -> int:
         number = known.series[name] = add_series(self._connection, known.device, name, len(known.series))

@@ -13,7 +13,7 @@ from iotcenter.model import DeviceId
 from iotcenter.storage.aside import SetAside
 from iotcenter.storage.blocks import Damaged, pack_frames
 from iotcenter.storage.commit import Job, attempt
-from iotcenter.storage.entries import Entry, entries, position, size
+from iotcenter.storage.entries import Entry, entries, joined, position, size
 from iotcenter.storage.inbox import Inbox
 from iotcenter.storage.intake import Intake, Outcome
 from iotcenter.storage.journal import View
@@ -98,7 +98,7 @@ class Merge(Job):
 
     def _store(self, connection: sqlite3.Connection, taken: Sequence[Entry]) -> None:
         """Store all together; where that fails, one by one, so that only those are set aside that are at fault."""
-        if attempt(connection, partial(self._store_together, taken=taken)) is None:
+        if attempt(connection, partial(self._store_together, taken=joined(taken))) is None:
             return
         for entry in taken:
             self._intake.forget()
