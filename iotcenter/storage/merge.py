@@ -24,7 +24,7 @@ from iotcenter.wire.errors import WireError
 SET_POSITION = "INSERT OR REPLACE INTO inbox (id, position) VALUES (1, ?)"
 
 MOST_AT_ONCE = 10_000
-"""Readings of one transaction: some tens of milliseconds of work, for which others wait who want to write."""
+"""Readings of one transaction at most: some tens of milliseconds of work, for which others wait who want to write."""
 
 
 class Merged(NamedTuple):
@@ -46,17 +46,23 @@ class Merged(NamedTuple):
 
 
 class Merge(Job):
-    """One transaction. ``more`` says that it left something in the inbox."""
+    """One transaction of some ``readings``. ``more`` says that it left something in the inbox."""
 
     _log = Logger()
 
     def __init__(
-        self, inbox: Inbox, intake: Intake, aside: SetAside, ended: Callable[[Merge, Exception | None], None]
+        self,
+        inbox: Inbox,
+        intake: Intake,
+        aside: SetAside,
+        ended: Callable[[Merge, Exception | None], None],
+        readings: int,
     ) -> None:
         self._inbox = inbox
         self._intake = intake
         self._aside = aside
         self._tell = ended
+        self._readings = readings
         self.position = 0
         self.more = False
         self.merged: dict[DeviceId, Merged] = {}
@@ -79,7 +85,7 @@ class Merge(Job):
         taken: list[Entry] = []
         readings = 0
         for record in view.after(self.position):
-            if readings >= MOST_AT_ONCE:
+            if readings >= self._readings:
                 self.more = True
                 return taken
             if isinstance(record, Damaged):

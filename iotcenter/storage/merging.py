@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -10,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from iotcenter.model import DeviceId
+from iotcenter.storage import merge
 from iotcenter.storage.aside import SetAside
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import Closed, StorageError, TookTooLong
@@ -91,12 +93,16 @@ class Merger:
     def wake(self) -> None:
         """There is something in the inbox."""
         if self._running and self._waits and self._next is None and not self._merging:
-            urgent = self._settling or self._stopped
-            self._schedule(0.0 if urgent else max(0.0, self._began + self._every - self._reactor.seconds()))
+            self._schedule(0.0 if self._urgent else max(0.0, self._began + self._every - self._reactor.seconds()))
 
     @property
     def _waits(self) -> bool:
         return self._inbox.merged < self._inbox.end
+
+    @property
+    def _urgent(self) -> bool:
+        """Whether somebody waits for all to be merged."""
+        return bool(self._settling) or self._stopped is not None
 
     def _schedule(self, delay: float) -> None:
         self._next = self._reactor.callLater(delay, self._merge)
@@ -106,7 +112,8 @@ class Merger:
         self._merging = True
         self._began = self._reactor.seconds()
         try:
-            self._database.join(Merge(self._inbox, self._intake, self._aside, self._ended))
+            readings = math.ceil(merge.MOST_AT_ONCE * (1.0 if self._urgent else self._pace.share))
+            self._database.join(Merge(self._inbox, self._intake, self._aside, self._ended, readings))
         except StorageError as error:  # so much is to be written that this has to wait
             self._failed(error)
 
@@ -137,7 +144,7 @@ class Merger:
         """Seconds until the next merge while there is a backlog, after one of so many bytes."""
         now = self._reactor.seconds()
         pause = self._pace.pause(now, now - self._began, merged, self._inbox.merged, self._inbox.end)
-        return 0.0 if self._settling or self._stopped else pause
+        return 0.0 if self._urgent else pause
 
     def _may_go_on(self) -> bool:
         """Whether merging goes on; where it was to stop and has merged all, or used up its time, it ends here."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from iotcenter.storage.inbox import MOST_BACKLOG
 
 LEAST_SHARE = 0.1
-"""Share of the time for merging while more comes in than can be merged, and the backlog is small. It grows with the
-backlog, to all of it where that is at half of its bound: a burst is acknowledged first and merged later, and goes on
-for ever at the rate at which merging keeps up."""
+"""Share of the time for merging while much comes in, and the backlog is small. It grows with the backlog, to all of it
+where that is at half of its bound: a burst is acknowledged first and merged later, and goes on for ever at the rate at
+which merging keeps up."""
+
+MUCH = 0.25
+"""What comes in is much where merging would take so large a share of the time for it."""
 
 LONGEST_PAUSE = 1.0
 """Seconds between two merges while there is a backlog."""
@@ -17,19 +20,24 @@ SHORTEST = 0.001
 
 
 class Pace:
-    """Watches what comes into the inbox between one merge and the next. Positions and sizes are in bytes."""
+    """Watches what comes into the inbox between one merge and the next. Positions and sizes are in bytes.
+
+    ``share`` is how much of the time is for merging, and how much of what it does at most it should do at once: who
+    waits to be acknowledged waits for a piece of that length now and then.
+    """
 
     def __init__(self) -> None:
+        self.share = 1.0
         self._seen = 0
         self._seen_at = 0.0
 
     def pause(self, now: float, took: float, merged: int, position: int, end: int) -> float:
         """Seconds until the next merge, now that one took so long for so many bytes and came to ``position``.
 
-        Where little comes in there is no pause: merging is in nobody's way then.
+        Where nothing comes in there is no pause: merging is in nobody's way then.
         """
         coming = (end - self._seen) / max(now - self._seen_at, took, SHORTEST)
         self._seen, self._seen_at = end, now
         needed = coming * took / max(merged, 1)
-        share = max(LEAST_SHARE, 1.0 - needed) + (end - position) / (MOST_BACKLOG / 2)
-        return min(LONGEST_PAUSE, took * (1.0 / min(share, 1.0) - 1.0))
+        self.share = min(1.0, max(LEAST_SHARE, 1.0 - needed / MUCH) + (end - position) / (MOST_BACKLOG / 2))
+        return min(LONGEST_PAUSE, took * (1.0 / self.share - 1.0))
