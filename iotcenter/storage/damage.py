@@ -121,6 +121,8 @@ def check(path: Path, enough: Callable[[], bool]) -> tuple[str | None, bool]:
         if enough() and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             return None, False
         return str(in_words(error)), True
+    except UnicodeDecodeError:  # what SQLite says of the damage quotes what is damaged
+        return "its schema is damaged", True
     return (None if found == "ok" else " ".join(str(found).split())), True
 
 
