@@ -128,7 +128,8 @@ class Agent(Service):
         await self._outbox.stop()
         await self._disk.run(self._spool.close)
         await self._disk.stop(DISK_WITHIN)
-        for threads in (self._sensors, self._command_threads, self._loading, self._copying):
+        await self._copying.stop(DISK_WITHIN)
+        for threads in (self._sensors, self._command_threads, self._loading):
             await threads.stop(THREADS_WITHIN)
         self._home.lock.release()
 

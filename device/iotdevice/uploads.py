@@ -66,13 +66,17 @@ class Uploads:
         self._asked: float | None = None
         self._reading = False
         self._tries = 0
+        self._stopped = False
 
     def start(self) -> None:
         """Take up what waits since an earlier start."""
         self._threads.run(self._queue.load).addCallbacks(self._loaded, self._failed)
 
     def stop(self) -> None:
-        """Send no more; what waits is on disk."""
+        """Send no more; what was handed in until now is brought to disk."""
+        if self._app is not None:
+            self._take_mail()
+        self._stopped = True
         self._channel = None
         self._timers.close()
 
@@ -124,7 +128,8 @@ class Uploads:
         self._send()
 
     def _take_mail(self) -> None:
-        assert self._app is not None
+        if self._stopped or self._app is None:
+            return
         uploads, _ = self._app.uploads.take()
         for upload in uploads:
             if self._obstacle:
@@ -176,11 +181,12 @@ class Uploads:
         try:
             data = await self._threads.run(self._queue.read, waiting, offset, self._pace.size)
         except UploadError as error:
-            self._end(waiting, str(error))
             data = b""
+            if waiting in self._waiting:
+                self._end(waiting, str(error))
         finally:
             self._reading = False
-        if data and channel is self._channel and self._waiting and self._waiting[0] is waiting:
+        if data and channel is self._channel and self._waiting[:1] == [waiting]:
             self._put(channel, waiting, offset, data)
         else:
             self._send()

@@ -22,7 +22,7 @@ from twisted.python.threadpool import ThreadPool
 from iotcenter.model import DeviceId
 from iotcenter.storage import file_rows as rows
 from iotcenter.storage.database import Database
-from iotcenter.storage.errors import Closed, DiskFull, NotFound
+from iotcenter.storage.errors import Closed, DiskFull, NotFound, StorageError
 from iotcenter.storage.file_rows import LAST_ID, MOST_IN_ANSWER, FileLimits, FileRow, Used
 from iotcenter.storage.folder import Folder, part_name
 from iotcenter.storage.media import picture_type
@@ -53,7 +53,8 @@ class Files:
     def open(self) -> None:
         """Make the folder where there is none. It blocks: to be done before anything listens. Raises
         ``StorageError``."""
-        self._unfinished.load(self._folder.open())
+        older = self._unfinished.load(self._folder.open())
+        self._folder.drop(part.name for part in older)
         self._open = True
 
     def start(self, now: float) -> None:
@@ -107,8 +108,8 @@ class Files:
             head = await self._write(self._folder.complete, part, file.size, file.digest, path)
             placed = replace(file, path=path, image=picture_type(head))
             kept, gone = await self._database.write(partial(rows.add_file, row=placed, limits=limits))
-        except NotFound:
-            await self._drop([path])
+        except StorageError:
+            self.sweep()  # which looks whether there is a row: a commit that failed may have come through
             raise
         finally:
             self._placing.discard(path)

@@ -24,10 +24,14 @@ class Unfinished:
     def __init__(self) -> None:
         self._parts: dict[DeviceId, Part] = {}
 
-    def load(self, parts: Iterable[Part]) -> None:
-        """Take up what is on disk; of one device the newest."""
+    def load(self, parts: Iterable[Part]) -> list[Part]:
+        """Take up what is on disk, of one device the newest; the others, which nobody will go on with."""
+        older = []
         for part in sorted(parts, key=lambda part: part.changed):
+            if part.device in self._parts:
+                older.append(self._parts[part.device])
             self._parts[part.device] = part
+        return older
 
     def forget(self, now: float) -> list[Part]:
         """The parts that nobody will go on with."""

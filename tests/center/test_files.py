@@ -11,9 +11,9 @@ from iotcenter.center import files
 from iotcenter.center.center import Center
 from iotcenter.center.subscribers import FileEvent, StoredFile
 from iotcenter.model import Photo
+from iotcenter.storage import file_rows, unfinished
 from iotcenter.storage import files as stored_files
-from iotcenter.storage import unfinished
-from iotcenter.storage.errors import NotFound
+from iotcenter.storage.errors import DiskFull, NotFound
 from iotcenter.storage.file_rows import FileLimits
 from iotcenter.wire.codec import decode, encode
 from iotcenter.wire.errors import WireError
@@ -310,6 +310,20 @@ class KeepingTests(FilesCase):
         again = Center(self.store, self.accounts, self.clock)
         await again.load()
         self.assertIsNotNone(again.devices.get("kitchen-pi").photo)
+
+    async def test_database_fails(self) -> None:
+        """A file that cannot be entered is not there, leaves nothing on disk, and comes again when its device asks."""
+
+        def fail(*_: Any, **__: Any) -> Any:
+            raise DiskFull
+
+        entering = self.patch(file_rows, "add_file", fail)
+        answer = await self.send()
+        self.assertEqual((answer.state, answer.retry), (FileState.BUSY, files.LATER))
+        await self.store.files._sweep()
+        self.assertEqual(self.on_disk(), [])
+        entering.restore()
+        self.assertIs((await self.send()).state, FileState.STORED)
 
     async def test_links_are_not_followed(self) -> None:
         """Whoever could put a link in the folder reads nothing through it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from twisted.internet.defer import Deferred
 
 from iotcenter.wire.messages import MAX_COMMANDS, Command, Result, ResultState
-from iotdevice import App, CommandError, Limits, Secret
+from iotdevice import App, CommandError, Limits, Secret, Upload
 from iotdevice.commands import REMEMBERED, Commands
 from iotdevice.config import SpoolSettings
 from iotdevice.spool import FILE, Spool
@@ -75,6 +75,26 @@ class CommandTests(CommandCase):
         self.threads.step()
         self.assertEqual(self.channel.take(), [Result(1, ResultState.DONE, "switched")])
         self.assertEqual(self.runs, [(True, 0)])
+
+    def test_uploads(self) -> None:
+        """What a command uploads, in a thread or not, is marked as its result; what it returns of it is the name."""
+
+        @self.app.command()
+        def photo() -> Upload:
+            return self.app.upload(b"x", "image/png")
+
+        @self.app.command()
+        async def film() -> Upload:
+            return self.app.upload(b"x", name="film.bin")
+
+        self.commands.received(Command(7, "photo"))
+        self.threads.step()
+        self.commands.received(Command(8, "film"))
+        self.app.upload(b"x")
+        done = [result.result for result in self.channel.of(Result) if result.state is ResultState.DONE]
+        self.assertEqual(done, ["photo.png", "film.bin"])
+        uploads, _ = self.app.uploads.take()
+        self.assertEqual([upload.command for upload in uploads], [7, 8, 0])
 
     def test_twice(self) -> None:
         """The same command runs once; asked again, the device says what it said before."""
