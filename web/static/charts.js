@@ -2,11 +2,12 @@
 
 import "./indicator.js";
 import "./keys.js";
+import { conversion } from "./conversions.js";
 import { plotsIn } from "./plots.js";
 import { fetchSeries } from "./history.js";
 import { exact, span } from "./format.js";
 import { live } from "./live.js";
-import { now, zone } from "./page.js";
+import { now, units, zone } from "./page.js";
 
 const LIVE_EVERY = 2000;
 const CLOSEST = 10;
@@ -19,11 +20,15 @@ const buttons = Object.fromEntries([...document.querySelectorAll("[data-chart]")
 document.querySelectorAll("[data-submits]").forEach((field) => field.addEventListener("change", () => field.form.submit()));
 if (chart) begin();
 
+/** A series as it is drawn: in the units of whoever looks. */
+function seriesOf({ device, name, label, unit, every, decimals }, place) {
+  const shown = conversion(unit, units);
+  const declared = decimals === undefined ? null : Number(decimals);
+  return { device, name, label, place, every: Number(every), unit: shown.unit, decimals: shown.decimals(declared), convert: shown.value };
+}
+
 function begin() {
-  const all = [...document.querySelectorAll("[data-key]")].map(({ dataset }, place) => ({
-    device: dataset.device, name: dataset.name, label: dataset.label, unit: dataset.unit, every: Number(dataset.every),
-    decimals: dataset.decimals === undefined ? null : Number(dataset.decimals), place,
-  }));
+  const all = [...document.querySelectorAll("[data-key]")].map(({ dataset }, place) => seriesOf(dataset, place));
   const plots = plotsIn(chart, all, { zone, zoom: (from, to) => go({ from, to }), back });
   const trail = [];
   let view = { from: Number(chart.dataset.from), to: Number(chart.dataset.to) };

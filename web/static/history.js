@@ -2,18 +2,23 @@
 
 /**
  * The columns of a series in a view, or {problem} with what to say to a person. A null in `values` is a gap: where several
- * buckets, or several of the series' own intervals, are missing.
+ * buckets, or several of the series' own intervals, are missing. `convert` makes each number what the reader's units have it.
  */
-export async function fetchSeries({ device, name, every }, { from, to }, step, zone) {
+export async function fetchSeries({ device, name, every, convert }, { from, to }, step, zone) {
   const query = new URLSearchParams({ device, series: name, from, to, step, zone });
   try {
     const response = await fetch(`/api/v1/readings?${query}`);
     const answer = await response.json();
     if (!response.ok) return { problem: answer.error?.message ?? "The server did not answer as it should." };
-    return withGaps(answer, every);
+    return withGaps(converted(answer, convert), every);
   } catch {
     return { problem: "The server cannot be reached: what is shown may be old." };
   }
+}
+
+function converted(answer, convert) {
+  const columns = ["v", "mean", "min", "max", "last"].filter((name) => answer[name]);
+  return { ...answer, ...Object.fromEntries(columns.map((name) => [name, answer[name].map(convert)])) };
 }
 
 const PATIENCE = 3;
