@@ -10,7 +10,12 @@ from tests.chips.toolchain import HERE, SOURCES, compiled, folder, missing, outp
 FREQUENCY = 16_000_000
 
 COMPILER = ("avr-gcc", "-std=gnu99", "-mmcu=atmega328p", "-Os", "-mcall-prologues", "-mstrict-X", "-Wall", "-Wextra")
-SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-Wl,--relax")
+ARDUINO = ("avr-gcc", "-std=gnu11", "-mmcu=atmega328p", "-Os", "-flto", "-fuse-linker-plugin", "-w")
+"""What the Arduino IDE compiles with."""
+
+SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
+RELAXED = (*SECTIONS, "-Wl,--relax")
+
 
 CORE = (str(SOURCES / "iotcenter.c"), str(SOURCES / "iotcenter_avr.S"))
 
@@ -43,7 +48,7 @@ def firmware(source: str, id: bytes, key: bytes) -> Path:
     header.write_text(f"{_array('id', id)}{_array('key', key)}")
     identity = f'-DIDENTITY="{header}"'
     sources = [str(HERE / source), *CORE[source in INCLUDING :]]
-    return compiled(f"{source}-{id.hex()}", (*COMPILER, *SECTIONS, identity, f"-I{SOURCES}", *sources))
+    return compiled(f"{source}-{id.hex()}", (*COMPILER, *RELAXED, identity, f"-I{SOURCES}", *sources))
 
 
 @cache
@@ -61,10 +66,10 @@ def self_test() -> str:
     return output(str(simulator()), str(program)).splitlines()[-1]
 
 
-def core_size() -> int:
+def core_size(options: tuple[str, ...] = (*COMPILER, *RELAXED)) -> int:
     """Bytes of flash of what the core alone links to, for the functions in ``USED``."""
     wanted = [f"-Wl,-u,iotcenter_{name}" for name in USED]
-    program = compiled("core.elf", (*COMPILER, *SECTIONS, "-nostartfiles", *wanted, *CORE))
+    program = compiled(f"core-{len(options)}.elf", (*options, "-nostartfiles", *wanted, *CORE))
     text, data, *_ = output("avr-size", str(program)).splitlines()[1].split()
     return int(text) + int(data)
 

@@ -97,7 +97,7 @@ static uint16_t welcome(void)
     take_bytes(made, 28);
     made[0] = WELCOME;
     made[1] = SUITE;
-    hmac(auth, sizeof auth, config.packet, HELLO_SIZE + 28, NULL, 0, auth);
+    hmac(auth, sizeof auth, config.packet, HELLO_SIZE + 28, auth);
     memcpy(made + 28, auth, 16);
     memmove(config.packet, made, WELCOME_SIZE);
     number = 0;

@@ -86,7 +86,7 @@ static void make_welcome(void)
     memset(welcome, 7, WELCOME_SIZE);
     welcome[0] = WELCOME;
     welcome[1] = SUITE;
-    hmac(auth, sizeof auth, packet, HELLO_SIZE + 28, NULL, 0, auth);
+    hmac(auth, sizeof auth, packet, HELLO_SIZE + 28, auth);
     memcpy(welcome + 28, auth, 16);
     memmove(packet, welcome, WELCOME_SIZE);
 }

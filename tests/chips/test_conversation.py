@@ -381,19 +381,21 @@ class ConversationTests(SynchronousTestCase):
         self.assertTrue(hello.flags & Flag.SLEEPY)
 
     def test_deep_sleep(self) -> None:
-        """A sleep that keeps the memory of the device alone costs neither the session nor the report on its way."""
-        world, chip = self.online(sleepy=1)
-        world.run(5.0)
-        begun, world.weather = world.server.begun, Weather(loss=1.0)
-        chip.report()
-        chip.asleep = True
-        world.run(600.0)
-        world.weather = Weather()
-        chip.wake(600_000)
-        world.run(5.0)
-        (report,) = [message for message in world.server.messages if isinstance(message, Report)]
-        self.assertLess(abs(report.readings[0].time + 600), 2)
-        self.assertEqual((world.server.begun, chip.status()["busy"]), (begun, 0))
+        """A sleep that keeps the memory of the device alone costs neither the session nor the report on its way,
+        however long it is."""
+        for seconds in (600, 12 * 3600):
+            world, chip = self.online(sleepy=1)
+            world.run(5.0)
+            begun, world.weather = world.server.begun, Weather(loss=1.0)
+            chip.report()
+            chip.asleep = True
+            world.run(float(seconds))
+            world.weather = Weather()
+            chip.wake(seconds * 1000)
+            world.run(5.0)
+            (report,) = [message for message in world.server.messages if isinstance(message, Report)]
+            self.assertLess(abs(report.readings[0].time + seconds), 2)
+            self.assertEqual((world.server.begun, chip.status()["busy"]), (begun, 0))
 
     def test_stop(self) -> None:
         """A device that stops says goodbye, and is silent from then on."""

@@ -13,6 +13,7 @@
 #if defined(__AVR__) && defined(__GNUC__) && !defined(__clang__)
 /* What gcc keeps in registers and computes in advance costs more on AVR, which has few of them, than to do it again. */
 #pragma GCC optimize("no-gcse", "no-tree-dominator-opts", "no-tree-fre", "no-move-loop-invariants", "no-tree-scev-cprop")
+#pragma GCC optimize("no-ipa-sra", "no-rerun-cse-after-loop", "ira-algorithm=priority")
 #endif
 
 enum {
@@ -60,8 +61,9 @@ enum {
 };
 
 #define SESSION_LIFE (23UL * 3600 * SECOND) /* the new one stands before the old one ends, at 24 hours */
-#define RENEW_AT 0x7FFFF000UL               /* likewise: the last record is 2^31 - 1 */
+#define RENEW_AT 0x7F                       /* likewise, the highest byte of the number: the last record is 2^31 - 1 */
 
+/* What gcc would otherwise copy into its callers, to the cost of flash, or of stack where they go on calling. */
 #ifdef __GNUC__
 #define NOINLINE __attribute__((noinline))
 #else
@@ -107,7 +109,7 @@ static uint32_t float_bits(float number)
 }
 
 /* Whether the 16 bytes are equal; takes equally long for all. */
-static bool equal(const uint8_t *one, const uint8_t *other)
+static NOINLINE bool equal(const uint8_t *one, const uint8_t *other)
 {
     uint8_t difference = 0;
     for (uint8_t i = 0; i < 16; i++)
@@ -194,14 +196,8 @@ static void sha256_byte(struct sha256 *hash, uint8_t byte)
         iotcenter_sha256_block(hash);
 }
 
-static void sha256_add(struct sha256 *hash, const uint8_t *data, uint16_t size)
-{
-    while (size-- > 0)
-        sha256_byte(hash, *data++);
-}
-
-/* Writes 32 bytes. */
-static void sha256_finish(struct sha256 *hash, uint8_t *out)
+/* Ends the message: the state is the digest then. */
+static void sha256_finish(struct sha256 *hash)
 {
     uint16_t bits = (uint16_t)(hash->size << 3);
     sha256_byte(hash, 0x80);
@@ -211,15 +207,14 @@ static void sha256_finish(struct sha256 *hash, uint8_t *out)
     hash->size += 6;
     sha256_byte(hash, (uint8_t)(bits >> 8));
     sha256_byte(hash, (uint8_t)bits);
-    memcpy(out, hash->state, sizeof hash->state);
 }
 
 enum { NO_KEY = 0xFF };
 
 /* HMAC of one piece and another behind it, with a key of up to 64 bytes; the mere digest where the key's size is NO_KEY.
  * Writes 32 bytes to `out` in the end, which may be where any of them lies. HKDF-Extract is this with the salt as the key. */
-static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
-                          uint16_t other_size, uint8_t *out)
+static NOINLINE void hmac_of_two(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size,
+                                 const uint8_t *other, uint16_t other_size, uint8_t *out)
 {
     struct sha256 hash;
     uint8_t inner[32], pad = 0x36;
@@ -227,17 +222,24 @@ static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *o
         sha256_start(&hash);
         for (uint8_t i = 0; i < 64 && key_size != NO_KEY; i++)
             sha256_byte(&hash, i < key_size ? key[i] ^ pad : pad);
-        sha256_add(&hash, one, size);
-        sha256_add(&hash, other, other_size);
+        for (; size > 0; size--)
+            sha256_byte(&hash, *one++);
+        for (; other_size > 0; other_size--)
+            sha256_byte(&hash, *other++);
+        sha256_finish(&hash);
         if (pad == 0x5C || key_size == NO_KEY)
             break;
-        sha256_finish(&hash, inner);
         pad = 0x5C;
-        one = inner;
+        one = memcpy(inner, hash.state, sizeof inner);
         size = sizeof inner;
-        other_size = 0;
     }
-    sha256_finish(&hash, out);
+    memcpy(out, hash.state, sizeof hash.state);
+}
+
+/* The same of one piece. */
+static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out)
+{
+    hmac_of_two(key, key_size, data, size, NULL, 0, out);
 }
 
 /* HKDF-Expand: `label` is a text in flash, of up to LABEL bytes. `out` may be where the key lies where `size` is 32 at most. */
@@ -248,7 +250,7 @@ static NOINLINE void hkdf_expand(const uint8_t *key, const char *label, uint8_t 
         end++;
     for (uint8_t before = 0;; before = 32) {
         info[end]++;
-        hmac(key, 32, info - before, before + end + 1, NULL, 0, last);
+        hmac(key, 32, info - before, before + end + 1, last);
         if (size <= 32)
             break;
         memcpy(out, last, 32);
@@ -350,7 +352,7 @@ static void substitute(uint8_t *block, uint8_t step)
 
 #endif
 
-static void add_key(uint8_t *block, const uint8_t *key)
+static NOINLINE void add_key(uint8_t *block, const uint8_t *key)
 {
     for (uint8_t i = 0; i < BLOCK; i++)
         block[i] ^= key[i];
@@ -406,7 +408,7 @@ static void record_tag(const struct iotcenter_keys *keys, const uint8_t *head, u
 {
     put32(text + size, 0);
     put32(text + size + 4, HEADER_SIZE * 8); /* the header's length, in bits */
-    hmac(keys->mac, sizeof keys->mac, head, HEADER_SIZE + BLOCK, text, size + 8, out);
+    hmac_of_two(keys->mac, sizeof keys->mac, head, HEADER_SIZE + BLOCK, text, size + 8, out);
 }
 
 /* Encrypts and tags the record, whose header is complete and whose plaintext of `size` bytes lies behind it. There are
@@ -430,7 +432,7 @@ static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_
 
 /* Checks the record of `size` bytes, which is of a size that a record can have, and decrypts it in place. Returns the
  * size of the plaintext behind the header; 0 where the record is not genuine. */
-static uint16_t open_record(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
+static NOINLINE uint16_t open_record(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
 {
     uint8_t head[HEADER_SIZE + BLOCK], sent[TAG_SIZE], tag[32], *text = record + HEADER_SIZE;
     size -= HEADER_SIZE + TAG_SIZE;
@@ -472,7 +474,7 @@ static void write_32(struct iotcenter *device, uint8_t type, uint32_t bits)
     write_bytes(device, bytes, sizeof bytes);
 }
 
-static void write_int(struct iotcenter *device, int32_t number)
+static NOINLINE void write_int(struct iotcenter *device, int32_t number)
 {
     if (number >= 0 && number < 0x80)
         write_byte(device, (uint8_t)number);
@@ -496,7 +498,7 @@ static void write_string(struct iotcenter *device, const char *text)
     write_text(device, text, (uint16_t)strlen(text));
 }
 
-/* Writes a text that lies in flash with its first byte, as TEXT_OF() makes it. */
+/* Writes what lies in flash: MessagePack as it goes out, a text behind its first byte. It ends with a zero. */
 static void write_flash(struct iotcenter *device, const char *text)
 {
     for (uint8_t byte; (byte = read_byte(text)) != 0; text++)
@@ -588,11 +590,12 @@ static bool next(struct reader *reader)
     reader->type = type;
     reader->size = size;
     reader->data = at;
-    reader->at = at;
     if (type < TEXT)
-        return true;
-    reader->at += size;
-    return size <= left;
+        size = 0;
+    else if (size > left)
+        return false;
+    reader->at = at + size;
+    return true;
 }
 
 /* Reads the next element, which is to be of this type. */
@@ -602,7 +605,7 @@ static bool next_is(struct reader *reader, uint8_t type)
 }
 
 /* Reads the next element, which is to be a whole number. */
-static bool next_integer(struct reader *reader)
+static NOINLINE bool next_integer(struct reader *reader)
 {
     return next(reader) && reader->type >= INTEGER;
 }
@@ -627,7 +630,7 @@ static bool reads_as(const struct reader *reader, const char *text)
 }
 
 /* The lower 32 bits of a whole number. */
-static uint32_t integer(const struct reader *reader)
+static NOINLINE uint32_t integer(const struct reader *reader)
 {
     const uint8_t *data = reader->data;
     uint32_t number = reader->type >= 0xD0 && *data >= 0x80 ? 0xFFFFFFFFUL : 0;
@@ -638,40 +641,39 @@ static uint32_t integer(const struct reader *reader)
 
 /* ---- Time ---- */
 
-/* Reads the clock, and lets the timers run; what passed in more than four hours of sleep is taken in at several calls. */
+/* Reads the clock, and lets the timers run. */
 static void look_at_clock(struct iotcenter *device)
 {
-    uint32_t now = device->config->milliseconds(device->config->user), left = now - device->milliseconds;
-    uint16_t passed = 0;
-    for (; left >= QUARTER && passed != UINT16_MAX; passed++) /* smaller than a division */
+    uint32_t now = device->config->milliseconds(device->config->user), left = now - device->milliseconds, passed = 0;
+    for (; left >= QUARTER; passed++) /* smaller than a division; 13 ms on an AVR that slept for an hour */
         left -= QUARTER;
     device->milliseconds = now - left;
     device->quarters += passed;
     for (uint8_t i = 0; i < TIMERS; i++)
-        device->timers[i] = device->timers[i] > passed ? device->timers[i] - passed : 0;
+        device->timers[i] = device->timers[i] > passed ? device->timers[i] - (uint16_t)passed : 0;
 }
 
 /* Seconds since the start. */
-static uint32_t seconds(const struct iotcenter *device)
+static NOINLINE uint32_t seconds(const struct iotcenter *device)
 {
     return device->quarters / SECOND;
 }
 
 /* 2 s, doubled `times`, and up to half of it more by chance, so that many devices do not keep step. The chance lies in the
  * tag of what was just sent. */
-static uint16_t patience(const struct iotcenter *device, uint8_t times)
+static NOINLINE uint16_t patience(const struct iotcenter *device, uint8_t times)
 {
     return (uint16_t)((64 + (device->packet[MAC_AT] >> 3)) << times) / (64 / FIRST_TIMEOUT);
 }
 
-static void set_time(struct iotcenter *device, const uint8_t *bytes)
+static NOINLINE void set_time(struct iotcenter *device, const uint8_t *bytes)
 {
     device->epoch = get32(bytes) - seconds(device);
 }
 
 /* ---- The handshake ---- */
 
-static void transmit(struct iotcenter *device, uint16_t size)
+static NOINLINE void transmit(struct iotcenter *device, uint16_t size)
 {
     device->config->send(device->config->user, device->packet, size);
 }
@@ -681,7 +683,7 @@ static void derive(const struct iotcenter *device, const char *purpose, uint8_t 
 {
     uint8_t salt[4] = {'i', 'o', 't', '2'};
     copy_from_flash(out, device->config->key, IOTCENTER_KEY_SIZE);
-    hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, NULL, 0, out);
+    hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, out);
     hkdf_expand(out, purpose, out, 32);
 }
 
@@ -696,7 +698,7 @@ static void renew_nonce(struct iotcenter *device)
         config->entropy(config->user, source + 4);
     memcpy(source + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("nonce"), key);
-    hmac(key, sizeof key, source, sizeof source, NULL, 0, key);
+    hmac(key, sizeof key, source, sizeof source, key);
     memcpy(device->nonce, key, sizeof device->nonce);
 }
 
@@ -711,7 +713,7 @@ static void write_hello(const struct iotcenter *device, uint8_t *auth)
     copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
     memcpy(out + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("auth"), auth);
-    hmac(auth, 32, out, MAC_AT, NULL, 0, mac);
+    hmac(auth, 32, out, MAC_AT, mac);
     memcpy(out + MAC_AT, mac, TAG_SIZE);
 }
 
@@ -740,9 +742,9 @@ static void send_hello(struct iotcenter *device)
 static void derive_session(struct iotcenter *device)
 {
     uint8_t key[32], *transcript = device->packet;
-    hmac(NULL, NO_KEY, transcript, HELLO_SIZE + WELCOME_SIZE, NULL, 0, transcript);
+    hmac(NULL, NO_KEY, transcript, HELLO_SIZE + WELCOME_SIZE, transcript);
     derive(device, FLASH("session"), key);
-    hmac(transcript, 32, key, sizeof key, NULL, 0, key);
+    hmac(transcript, 32, key, sizeof key, key);
     hkdf_expand(key, FLASH("up"), device->up.mac, sizeof device->up);
     hkdf_expand(key, FLASH("down"), device->down.mac, sizeof device->down);
 }
@@ -769,7 +771,7 @@ static void receive_welcome(struct iotcenter *device, uint16_t size)
         return;
     memmove(welcome, packet, WELCOME_SIZE);
     write_hello(device, key);
-    hmac(key, sizeof key, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, NULL, 0, key);
+    hmac(key, sizeof key, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, key);
     if (!equal(key, welcome + WELCOME_SIZE - TAG_SIZE))
         return;
     derive_session(device);
@@ -795,7 +797,7 @@ static void end_session(struct iotcenter *device, uint16_t pause)
 }
 
 /* Where the next record is to be put: until the session is confirmed, behind the prefix. */
-static uint8_t *next_record(const struct iotcenter *device)
+static NOINLINE uint8_t *next_record(const struct iotcenter *device)
 {
     return device->packet + (device->phase == UNCONFIRMED ? PREFIX_SIZE : 0);
 }
@@ -833,16 +835,16 @@ static void send_short(struct iotcenter *device, uint8_t kind, uint16_t mid)
     send_record(device, kind & ACKNOWLEDGES ? 5 : 3);
 }
 
-/* Whether a record of this number may be taken: it is new, and not too far back. Of so many as 65,536 in a row none was
- * lost. `mark` notes that it was taken. */
-static bool newer(struct iotcenter *device, uint32_t number, bool mark)
+/* Whether a record of this number may be taken: it is new, and not too far back. More than 65,536 in a row are never lost:
+ * nor is such a leap taken. `mark` notes that the record was. */
+static NOINLINE bool newer(struct iotcenter *device, uint32_t number, bool mark)
 {
     uint32_t behind = device->received - number, window = device->window, bit = 1;
     uint16_t near = (uint16_t)behind;
     if (behind >> 16 == 0xFFFF) {
         if (mark)
             device->received = number;
-        for (; near != 0; near++)
+        for (; near != 0 && window != 0; near++)
             window <<= 1;
     } else {
         if (behind >= WINDOW)
@@ -867,7 +869,7 @@ static bool names_session(const struct iotcenter *device)
 static void receive_reset(struct iotcenter *device, uint16_t size)
 {
     if (size == RESET_SIZE && device->phase == CONFIRMED && !device->greeting && device->timers[HELLO_TIMER] == 0 &&
-        names_session(device) && device->sent - get32(device->packet + 5) < WINDOW)
+        names_session(device) && (uint16_t)(device->sent - get32(device->packet + 5)) < WINDOW)
         greet(device, 0);
 }
 
@@ -969,7 +971,7 @@ static void send_message(struct iotcenter *device)
 
 /* ---- Commands ---- */
 
-static void write_done(struct iotcenter *device)
+static NOINLINE void write_done(struct iotcenter *device)
 {
     device->message[3] = 0x93;
     device->filled = device->count_at;
@@ -992,7 +994,7 @@ static bool remembered(const struct iotcenter *device, uint32_t id)
 
 /* Runs the command [id, name, {argument: value}], unless it is known. Returns whether it can be acknowledged: where there
  * is no room for the result now, it is not, and no new message is begun until the command comes again, or does not. */
-static bool run_command(struct iotcenter *device, struct iotcenter_command *command)
+static NOINLINE bool run_command(struct iotcenter *device, struct iotcenter_command *command)
 {
     const struct iotcenter_config *config = device->config;
     struct reader *reader = &command->reader;
@@ -1098,12 +1100,12 @@ static void keep_session(struct iotcenter *device)
         return;
     if (device->phase == NO_SESSION || (device->phase == UNCONFIRMED && age > OPEN_LIFE))
         end_session(device, 0);
-    else if (age > SESSION_LIFE || device->sent >= RENEW_AT)
+    else if (age > SESSION_LIFE || (uint8_t)(device->sent >> 24) == RENEW_AT)
         greet(device, 0);
 }
 
 /* Sends what is due within the session. */
-static void speak(struct iotcenter *device)
+static NOINLINE void speak(struct iotcenter *device)
 {
     if (!device->offered && begin(device, OFFER)) {
         device->offered = true;
@@ -1352,7 +1354,7 @@ bool iotcenter_is(const struct iotcenter_command *command, const char *name)
 }
 
 /* Lets `reader` stand at the value of an argument. */
-static bool find(const struct iotcenter_command *command, const char *name, struct reader *reader)
+static NOINLINE bool find(const struct iotcenter_command *command, const char *name, struct reader *reader)
 {
     *reader = command->reader;
     if (!next_is(reader, MAP))
@@ -1425,7 +1427,7 @@ bool iotcenter_text_argument(const struct iotcenter_command *command, const char
 }
 
 /* Begins the result that the command failed; the reason follows. */
-static void write_failed(struct iotcenter *device)
+static NOINLINE void write_failed(struct iotcenter *device)
 {
     device->message[3] = 0x94;
     device->filled = device->count_at;

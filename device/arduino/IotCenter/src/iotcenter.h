@@ -54,7 +54,7 @@ enum iotcenter_state {
 
 enum iotcenter_error {
     IOTCENTER_OK,
-    IOTCENTER_SMALL_BUFFER, /* a buffer is missing, or smaller than the smallest above */
+    IOTCENTER_SMALL_BUFFER, /* a buffer is smaller than the smallest above */
     IOTCENTER_NO_CALLBACK,  /* send or milliseconds is missing */
     IOTCENTER_NOT_FRESH     /* neither a random source nor a boot count: recorded answers could be played to the device */
 };
@@ -149,7 +149,7 @@ enum iotcenter_type { IOTCENTER_NONE, IOTCENTER_BOOL, IOTCENTER_INT, IOTCENTER_F
 
 /* A value of a reading or of a result. */
 struct iotcenter_value {
-    enum iotcenter_type type;
+    uint8_t type; /* enum iotcenter_type */
     union {
         int32_t integer;
         float number;
