@@ -90,10 +90,6 @@ class UdpLink:
             self._name = message.name
             return
         session, now = self.session, self._datagrams.now()
-        if type(message) is Ack and not self._busy and not session.sleepy:  # as nearly always
-            session.send(message, now)
-            self._send()
-            return
         if session.sleepy and isinstance(message, Command) and not session.answering:
             self._returned.append(message.id)
             self._give_back()

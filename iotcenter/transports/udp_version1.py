@@ -20,8 +20,8 @@ from iotcenter.wire.errors import WireError
 from iotcenter.wire.messages import Ack, Busy, Command, Log, Report, Result, ResultState
 from iotcenter.wire.udp.endpoint import Refusal
 from iotcenter.wire.udp.events import Address
+from iotcenter.wire.udp.numbers import Numbers
 from iotcenter.wire.udp.records import LARGEST_DATAGRAM
-from iotcenter.wire.udp.server import SYNTHETIC
 from iotcenter.wire.udp.version1 import (
     HEARTBEAT,
     LAST_COUNTER,
@@ -187,8 +187,7 @@ class Version1Link:
         self._newest = -1
         self._heard = datagrams.now()
         self._patience = PATIENCE[0]
-        self._boot = SYNTHETIC | random.getrandbits(31)
-        self._numbered = 0
+        self._numbers = Numbers(random.random)
         self._last: tuple[bytes, float] = (b"", 0.0)
         self._answers: dict[int, Callable[[], None]] = {}
         self._unwatch = self._house.accounts.watch(entry.device, self.end)
@@ -253,9 +252,8 @@ class Version1Link:
         if not payload.values or repeated:
             answer()
             return
-        sequence = self._numbered + 1
-        report = _report(self._boot, sequence, payload.values)
-        self._numbered += len(payload.values)
+        boot, sequence = self._numbers(len(payload.values))
+        report = _report(boot, sequence, payload.values)
         self._answers[sequence] = answer
         self._attachment.received(report)
 

@@ -17,6 +17,7 @@ from iotcenter.wire.udp.events import Address, Cold, Delivered, Event, Listening
 from iotcenter.wire.udp.handshake import Flag, Hello
 from iotcenter.wire.udp.keepalive import Keepalive
 from iotcenter.wire.udp.keys import RecordKeys
+from iotcenter.wire.udp.numbers import Numbers
 from iotcenter.wire.udp.pushes import commands_of, parcels_of
 from iotcenter.wire.udp.records import LAST_SEQUENCE, SERVER_WINDOW, Opener, RecordType, Sealer, room_for_text
 from iotcenter.wire.udp.unstored import Unstored
@@ -32,9 +33,6 @@ LIFETIME = 25 * 3600.0
 
 SMALLEST_RX = 48
 """Bytes that any device takes: an acknowledgement has 41."""
-
-SYNTHETIC = 0x80000000
-"""Set in the boot number of readings that came without one: devices count theirs from 1."""
 
 _PLAIN_REPORT = bytes([CONFIRMABLE | Kind.REPORT])
 
@@ -69,8 +67,7 @@ class ServerSession:
         self._sealer = Sealer(keys.down, RecordType.DOWN, cid)
         self._keepalive = keepalive
         self._wall = wall
-        self._boot = SYNTHETIC | int(random() * (SYNTHETIC - 1))
-        self._numbered = 0
+        self._numbers = Numbers(random)
         self._sender = Sender(random)
         self._inbox = Inbox()
         self._assembler = Assembler()
@@ -253,13 +250,13 @@ class ServerSession:
             else:
                 kind, body = whole[0], whole[1:]
         if kind == Kind.REPORT:
-            report = message_of(kind, body, self._number)
+            report = message_of(kind, body, self._numbers)
             if content.confirmable:
                 self._unstored.add(report.boot, report.sequence, content.message_id, size)
             events.append(Received(report))
             return
         if kind in (Kind.RESULT, Kind.LOG, Kind.HELLO, Kind.TUNNEL, Kind.RENEW, Kind.CLOSE):
-            message = message_of(kind, body, self._number)
+            message = message_of(kind, body, self._numbers)
             if isinstance(message, Result):
                 self._spare(message.id)
             events.append(Received(message))
@@ -267,10 +264,6 @@ class ServerSession:
             raise WireError(f"a device does not send kind {kind}")
         if content.confirmable:
             self._answer(content.message_id, b"")
-
-    def _number(self, count: int) -> tuple[int, int]:
-        sequence, self._numbered = self._numbered + 1, self._numbered + count
-        return self._boot, sequence
 
     def _not_stored(self, busy: Busy) -> None:
         """Readings could not be stored: their message counts as new when it comes again."""
