@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.center.attendance import SLOT, SLOTS, Attendance
-
-NOW = 1_795_305_600.0
-"""The beginning of a half-hour."""
+from iotcenter.center.links import LOOK_EVERY, NOTE_EVERY
+from iotcenter.model import PresenceState
+from tests.center.support import NOW, CenterTestCase
 
 
 class AttendanceTests(SynchronousTestCase):
@@ -49,3 +49,35 @@ class AttendanceTests(SynchronousTestCase):
             self.assertLessEqual(sum(seconds), 120)
         here.note(NOW - 10**10)
         here.pack()
+
+
+class KeptTests(CenterTestCase):
+    """What a restart of the server leaves of it."""
+
+    async def restart(self) -> None:
+        """Stop the center, and have another take up what is kept."""
+        self.center.stop()
+        await self.store.devices.all()
+        await self.open_center()
+
+    async def test_attendance(self) -> None:
+        """A device was here for as long as it was before; a server that is killed knows all but the last minute."""
+        self.assertEqual(NOW % SLOT, 0)
+        self.join()
+        for _ in range(10):
+            self.clock.pump([LOOK_EVERY] * round(NOTE_EVERY / LOOK_EVERY))
+            await self.store.devices.all()
+        await self.restart()
+        self.assertGreaterEqual(self.center.devices.attendance("kitchen-pi")[-1], 9 * 60)
+        self.assertLessEqual(self.center.devices.attendance("kitchen-pi")[-1], 10 * 60)
+
+    async def test_expected(self) -> None:
+        """What its owner expects of a device holds after a restart too, and makes it late."""
+        await self.center.devices.expect("kitchen-pi", 5.0, "ann")
+        await self.restart()
+        self.assertEqual(self.center.devices.get("kitchen-pi").expected, 5.0)
+        self.join()
+        self.clock.advance(16)
+        self.assertEqual(self.center.devices.get("kitchen-pi").state, PresenceState.LATE)
+        await self.center.devices.expect("kitchen-pi", 0.0, "ann")
+        self.assertEqual(self.center.devices.get("kitchen-pi").state, PresenceState.ONLINE)

@@ -77,6 +77,18 @@ class LinkTests(LinkTestCase):
         self.assertEqual(self.state, "online")
         self.assertEqual(self.center.devices.get("kitchen-pi").address, "127.0.0.1")
 
+    async def test_traffic(self) -> None:
+        """The bytes of its messages are counted, each way."""
+        client = await self.join()
+        before = self.center.devices.traffic("kitchen-pi")
+        pong = client.next(Pong)
+        client.send(Ping())
+        await pong
+        after = self.center.devices.traffic("kitchen-pi")
+        assert before is not None and after is not None
+        self.assertEqual(after.received - before.received, len(frame(Ping())))
+        self.assertEqual(after.sent - before.sent, len(frame(Pong())))
+
     async def test_the_server_stops(self) -> None:
         """Devices are told, and their links end."""
         client = await self.join()
