@@ -54,10 +54,13 @@ class AttendanceTests(SynchronousTestCase):
 class KeptTests(CenterTestCase):
     """What a restart of the server leaves of it."""
 
+    async def written(self) -> None:
+        """Wait until all that was to be written is: this is written after it."""
+        await self.store.devices.expect(self.device, 0.0)
+
     async def restart(self) -> None:
         """Stop the center, and have another take up what is kept."""
         self.center.stop()
-        await self.store.devices.all()
         await self.open_center()
 
     async def test_attendance(self) -> None:
@@ -66,7 +69,7 @@ class KeptTests(CenterTestCase):
         self.join()
         for _ in range(10):
             self.clock.pump([LOOK_EVERY] * round(NOTE_EVERY / LOOK_EVERY))
-            await self.store.devices.all()
+            await self.written()
         await self.restart()
         self.assertGreaterEqual(self.center.devices.attendance("kitchen-pi")[-1], 9 * 60)
         self.assertLessEqual(self.center.devices.attendance("kitchen-pi")[-1], 10 * 60)
