@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from iotcenter.finishing import finishing
-from iotcenter.identity.errors import Overloaded, Unfit
+from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.throttle import Throttle, network_of
 from iotcenter.interfaces import Clock
@@ -77,7 +77,7 @@ class Users:
         if self._passwords.full:
             raise Overloaded
         account, network = canonical(name)[:64], network_of(source)
-        left = min(self._of_address.spend(network), self._of_account.spend(account))
+        left = self._spend(network, account)
         row = await self._store.user(account) if _is_name(canonical(name)) else None
         if not await self._passwords.verify(row.password_hash if row else None, password) or row is None:
             # Of a name that nobody has not even the name: it may be a password in the wrong field.
@@ -89,6 +89,16 @@ class Users:
         self._of_address.give_back(network)
         self._of_account.give_back(account)
         return user_of(row)
+
+    def _spend(self, network: str, account: str) -> int:
+        """One try of both; how many are left. Where the account has none, nothing is tried: others who come from there
+        are not to suffer for it."""
+        of_address = self._of_address.spend(network)
+        try:
+            return min(of_address, self._of_account.spend(account))
+        except TooManyTries:
+            self._of_address.give_back(network)
+            raise
 
     @finishing
     async def set_password(self, name: str, password: str) -> None:
