@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from iotcenter.model import Role
 from iotcenter.web.doors import Door
-from iotcenter.web.guard import API, Kind, Route, routes_of
+from iotcenter.web.guard import API, Kind, Route, routes_of, signature_of
 from iotcenter.web.site import all_handlers
 from tests.web.support import NOBODY, Visitor, WebTestCase
 from tests.web.wire import Answer
@@ -64,6 +64,23 @@ class ForeignTests(GuardTestCase):
                         self.assertEqual(answer.code(), code)
         self.assertGreater(guarded, 15)
 
+    async def test_no_frames(self) -> None:
+        """No answer of any route may be shown within another site's page, or be read by one."""
+        for _, method, path in self.routes():
+            answer = await self.ask(method, path, headers={"Origin": FOREIGN})
+            with self.subTest(f"{method} {path}"):
+                self.assertEqual(answer.header("x-frame-options"), "DENY")
+                self.assertIn("frame-ancestors 'none'", answer.header("content-security-policy"))
+                self.assertFalse([name for name in answer.headers if name.startswith("access-control-")])
+
+    async def test_foreign_names(self) -> None:
+        """No route answers, whoever asks, under a name that is a stranger's."""
+        admin = await self.user(Role.ADMIN)
+        for route, method, path in self.routes():
+            with self.subTest(f"{method} {path}"):
+                answer = await self.send(route, method, path, admin, Host="rebind.evil.example")
+                self.assertEqual(answer.status, 421)
+
     async def test_own_pages(self) -> None:
         """Our own pages get through, by a hidden field or a header."""
         admin = await self.user(Role.ADMIN)
@@ -80,7 +97,23 @@ class ForeignTests(GuardTestCase):
         self.assertEqual(answer.status, 201)
 
     async def test_forms_are_no_json(self) -> None:
-        """What a form of another site could send is not taken for JSON."""
+        """What a form of another site could send is not taken for JSON, by any route that takes some."""
+        program = await self.program(Role.ADMIN)
+        taking = 0
+        for handlers in all_handlers(self.parts):
+            for route, handler in routes_of(handlers):
+                if signature_of(handler).body is None:
+                    continue
+                taking += 1
+                path = re.sub(r"<[^>]+>", "kitchen-pi", re.sub(r"<(?:int[^:]*):\w+>", "1", route.path))
+                answer = await self.ask(
+                    route.methods[0], path, program, body=b"{}", headers={"Content-Type": "text/plain"}
+                )
+                self.assertEqual((answer.status, answer.code()), (415, "bad_type"), path)
+        self.assertGreater(taking, 10)
+
+    async def test_kinds_of_forms(self) -> None:
+        """All kinds of bodies that a form can send are refused alike."""
         program = await self.program(Role.ADMIN)
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
             headers = {"Content-Type": kind} if kind else {}
