@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from iotcenter.model import Argument, ArgumentType, CommandOffer, LogLevel, Series
 from tests.browser.base import BrowserCase
 from tests.browser.browser import FORMS, Form, accessibility, sideways
-from tests.browser.devices import make_device
+from tests.browser.devices import MadeUpDevice, make_device
 from tests.browser.population import command, photograph, populate
 
 PAGES = (
@@ -179,6 +179,27 @@ class HostileTests(BrowserCase):
             expect(page.locator(".sent-result")).to_have_text(HOSTILE)
             self.assertIsNone(page.evaluate("window.attacked ?? null"))
 
+        device = await self._hostile()
+        await self.visit(act)
+
+    async def test_on_every_page(self) -> None:
+        """No page runs any of it, nor is it moved out of its place by it."""
+
+        def act(page: Page) -> None:
+            for path in (*PAGES, "/devices/attic", "/charts?s=attic.door&device=attic", "/settings?device=attic"):
+                answer = page.goto(path)
+                assert answer is not None
+                self.assertLess(answer.status, 500, path)
+                self.assertIsNone(page.evaluate("window.attacked ?? null"), path)
+                self.assertEqual(page.locator("img[src=x]").count(), 0, path)
+                self.assertLessEqual(sideways(page), 0, path)
+
+        await self._hostile()
+        await self.house.parts.sessions.create("anna", HOSTILE, HOSTILE)
+        await self.visit(act, errors=True)
+
+    async def _hostile(self) -> MadeUpDevice:
+        """That device."""
         device = await make_device(self.house.parts, "attic")
         choices = Argument("x", ArgumentType.CHOICE, HOSTILE[:64], HOSTILE, choices=(HOSTILE,), default=HOSTILE)
         offer = CommandOffer("x", HOSTILE[:64], HOSTILE, (choices,))
@@ -186,4 +207,4 @@ class HostileTests(BrowserCase):
         device.answer = lambda name, args: HOSTILE
         device.report({"door": HOSTILE})
         device.log(LogLevel.INFO, HOSTILE)
-        await self.visit(act)
+        return device
