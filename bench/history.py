@@ -31,8 +31,8 @@ from twisted.internet.task import LoopingCall, deferLater
 from iotcenter.model import Reading
 from iotcenter.service import SWITCH_INTERVAL
 from iotcenter.storage import connections
+from iotcenter.storage.answers import Question
 from iotcenter.storage.errors import StorageError
-from iotcenter.storage.history import Question
 from iotcenter.storage.retention import DAY_SECONDS, Keep
 from iotcenter.storage.rollups import build
 from iotcenter.storage.store import FILE, Store

@@ -10,8 +10,8 @@ from twisted.logger import Logger
 from iotcenter.center.devices import Devices
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.trend import MINUTE, MINUTES
+from iotcenter.storage.answers import BucketColumns
 from iotcenter.storage.errors import StorageError
-from iotcenter.storage.history import BucketColumns
 from iotcenter.storage.readings import Question
 from iotcenter.storage.store import Store
 

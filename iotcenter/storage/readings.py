@@ -12,11 +12,11 @@ from twisted.python.failure import Failure
 
 from iotcenter.model import Account, DeviceId, Value
 from iotcenter.storage import history
+from iotcenter.storage.answers import BucketPage, Columns, Key, Page, Question
 from iotcenter.storage.blocks import pack_frames, pack_record
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import StorageError
-from iotcenter.storage.history import BucketPage, Columns, Key, Page, Question
 from iotcenter.storage.inbox import Done, Inbox
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.merging import Merger

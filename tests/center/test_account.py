@@ -9,7 +9,7 @@ from iotcenter.center.links import DeviceLink
 from iotcenter.center.lost import Lost
 from iotcenter.model import ClockState, Reading
 from iotcenter.storage.admission import TOO_LATE
-from iotcenter.storage.history import RawColumns
+from iotcenter.storage.answers import RawColumns
 from iotcenter.storage.retention import Earliest, Keep
 from iotcenter.wire.messages import Ack, Hello, Refusal, Report
 from tests.center.support import HELLO, NOW, CenterTestCase, TestLink, report

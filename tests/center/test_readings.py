@@ -8,9 +8,9 @@ from iotcenter.center.readings import merged
 from iotcenter.center.subscribers import LiveReading, ReadingsEvent
 from iotcenter.model import Reading
 from iotcenter.storage import inbox
+from iotcenter.storage.answers import RawColumns
 from iotcenter.storage.blocks import Record
 from iotcenter.storage.entries import Entry, entries
-from iotcenter.storage.history import RawColumns
 from iotcenter.storage.journal import Journal
 from iotcenter.storage.store import INBOX
 from iotcenter.wire.codec import BadReading, DamagedReport

@@ -6,8 +6,8 @@ from twisted.internet.defer import gatherResults
 
 from iotcenter.model import Reading, Value
 from iotcenter.storage import history
+from iotcenter.storage.answers import BucketColumns, Question, RawColumns
 from iotcenter.storage.errors import TooMuch
-from iotcenter.storage.history import BucketColumns, Question, RawColumns
 from iotcenter.storage.readings import Columns
 from iotcenter.wire.messages import Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase, report

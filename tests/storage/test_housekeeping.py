@@ -7,9 +7,9 @@ from twisted.internet.task import Clock
 
 from iotcenter.model import Reading
 from iotcenter.storage import housekeeping, retention
+from iotcenter.storage.answers import BucketColumns, Question
 from iotcenter.storage.devices import Devices
 from iotcenter.storage.errors import DiskFull
-from iotcenter.storage.history import BucketColumns, Question
 from iotcenter.storage.housekeeping import EVERY, Housekeeping, give_back, remove_some
 from iotcenter.storage.retention import Earliest, Keep
 from iotcenter.wire.messages import MAX_READINGS, Report

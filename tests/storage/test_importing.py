@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from iotcenter.model import Value
+from iotcenter.storage.answers import BucketColumns, Question, RawColumns
 from iotcenter.storage.errors import NotFound
-from iotcenter.storage.history import BucketColumns, Question, RawColumns
 from iotcenter.storage.importing import Imported, Imports
 from iotcenter.storage.logs import Logs
 from tests.storage.support import KITCHEN, NOW, ReadingsCase, report

@@ -9,10 +9,10 @@ from twisted.internet.defer import gatherResults
 
 from iotcenter.model import DeviceId, Reading
 from iotcenter.storage import merge, merging, readings
+from iotcenter.storage.answers import Question, RawColumns
 from iotcenter.storage.blocks import Damaged, record_at
 from iotcenter.storage.entries import Entry, entries
 from iotcenter.storage.errors import Closed, StorageError
-from iotcenter.storage.history import Question, RawColumns
 from iotcenter.storage.intake import Intake, Outcome
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.segment import Segment

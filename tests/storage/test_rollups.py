@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.model import LARGEST, Reading, Value
 from iotcenter.storage import connections, history, migrations
+from iotcenter.storage.answers import BucketColumns, Question, RawColumns
 from iotcenter.storage.entries import Entry
-from iotcenter.storage.history import BucketColumns, Question, RawColumns
 from iotcenter.storage.intake import Intake
 from iotcenter.storage.retention import From, Keep, advance, drop_some, due
 from iotcenter.storage.rollups import reckon, to_reckon

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from iotcenter.model import Reading
 from iotcenter.storage import history, unmerged
-from iotcenter.storage.history import BucketColumns, Columns, Question
+from iotcenter.storage.answers import BucketColumns, Columns, Question
 from iotcenter.wire.messages import Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase, report
 

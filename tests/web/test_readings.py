@@ -8,8 +8,9 @@ import io
 from twisted.internet.defer import Deferred, fail
 
 from iotcenter.model import Reading, Role
+from iotcenter.storage.answers import Key, Page
 from iotcenter.storage.errors import DiskFault
-from iotcenter.storage.history import READINGS_OF_A_PAGE, Key, Page
+from iotcenter.storage.history import READINGS_OF_A_PAGE
 from iotcenter.web import paced
 from tests.web.support import Visitor, WebTestCase
 

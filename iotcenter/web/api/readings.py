@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from twisted.web.server import Request
 
 from iotcenter.model import Role
-from iotcenter.storage.history import BucketColumns, BucketPage, Question, RawColumns
+from iotcenter.storage.answers import BucketColumns, BucketPage, Question, RawColumns
 from iotcenter.web.api.schema import CsvQuery, ReadingsQuery
 from iotcenter.web.api.tables import Table
 from iotcenter.web.errors import HTTPProblem

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from iotcenter.model import Event, UnitSystem, Value
-from iotcenter.storage.history import BucketColumns
+from iotcenter.storage.answers import BucketColumns
 from iotcenter.web.conversions import conversion
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")

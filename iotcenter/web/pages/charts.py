@@ -11,8 +11,8 @@ from msgspec import Struct
 from twisted.web.server import Request
 
 from iotcenter.model import Device, SeriesValue, Value
+from iotcenter.storage.answers import BucketColumns, Columns
 from iotcenter.storage.errors import TooMuch
-from iotcenter.storage.history import BucketColumns, Columns
 from iotcenter.web.guard import page
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.times import TIMES
