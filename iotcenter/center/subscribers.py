@@ -147,7 +147,8 @@ class Subscribers:
         self._changed = {key: reading for key, reading in self._changed.items() if key[0] != device}
 
     def stop(self) -> None:
-        """Forget the readings that were not told yet."""
+        """Tell nobody anything any more: readings may still come to the disk while all is closed."""
+        self._subscribers.clear()
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None

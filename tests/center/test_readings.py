@@ -93,6 +93,14 @@ class ReadingsTests(CenterTestCase):
         calm.received(report(1, 1.0))
         self.assertEqual(await acknowledged, Ack(1, 1, 1))
 
+    async def test_what_is_stored_while_the_server_stops_is_told_to_nobody(self) -> None:
+        """And it leaves nothing behind."""
+        _, attachment = self.join()
+        attachment.received(report(1, 20.5))
+        self.center.stop()
+        await self.store.readings.written()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     async def test_newest_values_are_told_once_a_second(self) -> None:
         """Watchers get each changed series once, with its newest value, whatever order they came in."""
         link, attachment = self.join()
