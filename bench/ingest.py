@@ -9,6 +9,7 @@ its subscriber has committed counts, and its backlog is the rest.
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,9 @@ from twisted.internet.task import deferLater
 
 SIZE = 5
 """Readings in a report."""
+
+DEVICES, SIZES = (1, 10, 100), (1, 5, 50)
+"""Devices, and readings in a report, of which all combinations are tried."""
 
 FASTER, LEANER, LONGER = 8.0, 10.0, 3.0
 """How many times the rival's readings a second in the burst, per second of the processor, and sustained."""
@@ -85,6 +89,8 @@ class Bench:
                 pace = await self._rival("Mosquitto, a commit every 100 ms", 0.1)
             await self._burst(pace)
             await self._singly()
+            if self._options.each:
+                await self._all_shapes()
             if self._options.sustained:
                 await self._sustained(LONGER * pace.sustained)
         finally:
@@ -135,6 +141,17 @@ class Bench:
         self._merged += readings
         await self._site.all_merged(self._merged)
 
+    async def _all_shapes(self) -> None:
+        """Few devices and many, short reports and long ones."""
+        for number, size in product(DEVICES, SIZES):
+            found = await self._devices(self._options.each, devices=number, size=size).found()
+            readings = found.acknowledged * size
+            what = f"IotCenter, {number} x 32 reports of {size}"
+            rate = f"{readings / found.seconds:,.0f} readings/s, {readings / found.cpu:,.0f} per processor second"
+            self._add(what, f"{rate}; p50 {found.p50:.1f} ms, p99 {found.p99:.1f} ms")
+            self._merged += readings
+            await self._site.all_merged(self._merged)
+
     async def _sustained(self, rate: float) -> None:
         """Readings come at ``rate``; the backlog is looked at in the middle and in the end."""
         seconds = self._options.sustained
@@ -177,7 +194,8 @@ class Bench:
 
     def _devices(self, seconds: float = 0.0, **order: Any) -> Devices:
         self._boot += 1
-        return self._site.devices(seconds=seconds or self._options.seconds, size=SIZE, boot=self._boot, **order)
+        seconds = seconds or self._options.seconds
+        return self._site.devices(**{"seconds": seconds, "size": SIZE, "boot": self._boot, **order})
 
     def _rates(
         self, what: str, readings: int, found: Found, rate: float = 0.0, per_cpu: float = 0.0, late: float = inf
@@ -214,6 +232,7 @@ def main() -> None:
     """Read the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each burst takes (10)")
+    parser.add_argument("--each", type=float, default=2.0, help="seconds of other shapes of load (2; 0: none)")
     parser.add_argument("--sustained", type=float, default=60.0, help="seconds at a rate to be kept up (60; 0: none)")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds with hardly anything to do (60; 0: none)")
     parser.add_argument("--alone", action="store_true", help="without Mosquitto")
