@@ -5,12 +5,18 @@ from __future__ import annotations
 from iotcenter.storage.inbox import MOST_BACKLOG
 
 LEAST_SHARE = 0.1
-"""Share of the time for merging while much comes in, and the backlog is small. It grows with the backlog, to all of it
+"""Share of the time for merging during a burst, while the backlog is small. It grows with the backlog, to all of it
 where that is at half of its bound: a burst is acknowledged first and merged later, and goes on for ever at the rate at
 which merging keeps up."""
 
-MUCH = 0.25
-"""What comes in is much where merging would take so large a share of the time for it."""
+BURST = 0.5
+"""What comes in is a burst where merging would take a larger share of the time to keep up with it."""
+
+LITTLE = 0.25
+"""Below this share merging is in nobody's way, and takes what is left."""
+
+AHEAD = 1.25
+"""How much more than what comes in is merged, so that a backlog shrinks."""
 
 LONGEST_PAUSE = 1.0
 """Seconds between two merges while there is a backlog."""
@@ -39,5 +45,12 @@ class Pace:
         coming = (end - self._seen) / max(now - self._seen_at, took, SHORTEST)
         self._seen, self._seen_at = end, now
         needed = coming * took / max(merged, 1)
-        self.share = min(1.0, max(LEAST_SHARE, 1.0 - needed / MUCH) + (end - position) / (MOST_BACKLOG / 2))
+        self.share = min(1.0, _share(needed) + (end - position) / (MOST_BACKLOG / 2))
         return min(LONGEST_PAUSE, took * (1.0 / self.share - 1.0))
+
+
+def _share(needed: float) -> float:
+    """The share of the time for merging, where so large a share is needed to keep up with what comes in."""
+    if needed > BURST:
+        return LEAST_SHARE
+    return max(1.0 - needed / LITTLE, AHEAD * needed)
