@@ -150,7 +150,7 @@ static void aead(void)
     memcpy(head + sizes[3], arguments[2], 16);
     put32(plain + size, 0);
     put32(plain + size + 4, sizes[3] * 8);
-    hmac_of_two(arguments[0], 16, head, (uint8_t)(sizes[3] + 16), plain, (uint16_t)(size + 8), out);
+    iotcenter_hmac(arguments[0], 16, head, (uint8_t)(sizes[3] + 16), plain, (uint16_t)(size + 8), out);
     memcpy(plain + size, out, 16);
     print("got", plain, size + 16);
 }
@@ -162,9 +162,9 @@ static void primitive(const char *verb)
     unsigned size = 32;
     memcpy(&keys, arguments[0], sizeof keys);
     if (strcmp(verb, "sha256") == 0) {
-        hmac_of_two(NULL, NO_KEY, NULL, 0, arguments[0], (uint16_t)sizes[0], out);
+        iotcenter_hmac(NULL, NO_KEY, NULL, 0, arguments[0], (uint16_t)sizes[0], out);
     } else if (strcmp(verb, "hmac") == 0) {
-        hmac_of_two(arguments[0], (uint8_t)sizes[0], NULL, 0, arguments[1], (uint16_t)sizes[1], out);
+        iotcenter_hmac(arguments[0], (uint8_t)sizes[0], NULL, 0, arguments[1], (uint16_t)sizes[1], out);
     } else if (strcmp(verb, "expand") == 0) {
         size = (unsigned)number(2);
         hkdf_expand(arguments[0], (const char *)arguments[1], out, (uint8_t)size);

@@ -73,15 +73,11 @@ enum {
 /* Texts of ours lie in flash, where the chip can read them there. */
 #ifdef __AVR__
 #define read_byte(address) pgm_read_byte(address)
-#define read_word(address) pgm_read_dword(address)
 #define copy_from_flash memcpy_P
-#define flash_length strlen_P
 #define FLASH(text) PSTR(text)
 #else
 #define read_byte(address) (*(const uint8_t *)(address))
-#define read_word(address) (*(const uint32_t *)(address))
 #define copy_from_flash memcpy
-#define flash_length strlen
 #define FLASH(text) (text)
 #endif
 
@@ -119,13 +115,9 @@ static NOINLINE bool equal(const uint8_t *one, const uint8_t *other)
 
 /* ---- SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869) ---- */
 
-/* Numbers in it are big-endian, as the standard counts bytes. On AVR iotcenter_avr.S knows where the first three lie. */
-struct sha256 {
-    uint8_t working[32], state[32], words[64];
-    uint16_t size; /* of all that was added: less than 8 KB */
-};
+extern const uint8_t iotcenter_sha256_start[32];
 
-static const uint8_t SHA256_START[32] IOTCENTER_FLASH = {
+const uint8_t iotcenter_sha256_start[32] IOTCENTER_FLASH = {
     0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3, 0x72, 0xa5, 0x4f, 0xf5, 0x3a,
     0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05, 0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19,
 };
@@ -143,19 +135,29 @@ const uint32_t iotcenter_sha256_rounds[64] IOTCENTER_FLASH = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
+/* HMAC of one piece and another behind it, with a key of up to 64 bytes; the mere digest where the key's size is NO_KEY.
+ * Writes 32 bytes to `out` in the end, which may be where any of them lies. */
+enum { NO_KEY = 0xFF };
+
 #ifdef __AVR__
 
-/* Takes the words of a block into the state. */
-void iotcenter_sha256_block(struct sha256 *hash);
+void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
+                    uint16_t other_size, uint8_t *out);
 
 #else
+
+/* Numbers in it are big-endian, as the standard counts bytes. */
+struct sha256 {
+    uint8_t state[32], words[64];
+    uint16_t size; /* of all that was added: less than 8 KB */
+};
 
 static uint32_t rotate(uint32_t word, uint8_t by)
 {
     return word >> by | word << (32 - by);
 }
 
-static void iotcenter_sha256_block(struct sha256 *hash)
+static void sha256_block(struct sha256 *hash)
 {
     uint32_t s[8], w[16];
     for (uint8_t i = 0; i < 8; i++)
@@ -180,11 +182,9 @@ static void iotcenter_sha256_block(struct sha256 *hash)
         put32(hash->state + 4 * i, get32(hash->state + 4 * i) + s[i]);
 }
 
-#endif
-
 static void sha256_start(struct sha256 *hash)
 {
-    copy_from_flash(hash->state, SHA256_START, sizeof hash->state);
+    copy_from_flash(hash->state, iotcenter_sha256_start, sizeof hash->state);
     hash->size = 0;
 }
 
@@ -193,7 +193,7 @@ static void sha256_byte(struct sha256 *hash, uint8_t byte)
     uint8_t at = hash->size++ % 64;
     hash->words[at] = byte;
     if (at == 63)
-        iotcenter_sha256_block(hash);
+        sha256_block(hash);
 }
 
 /* Ends the message: the state is the digest then. */
@@ -209,12 +209,8 @@ static void sha256_finish(struct sha256 *hash)
     sha256_byte(hash, (uint8_t)bits);
 }
 
-enum { NO_KEY = 0xFF };
-
-/* HMAC of one piece and another behind it, with a key of up to 64 bytes; the mere digest where the key's size is NO_KEY.
- * Writes 32 bytes to `out` in the end, which may be where any of them lies. HKDF-Extract is this with the salt as the key. */
-static NOINLINE void hmac_of_two(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size,
-                                 const uint8_t *other, uint16_t other_size, uint8_t *out)
+static void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
+                           uint16_t other_size, uint8_t *out)
 {
     struct sha256 hash;
     uint8_t inner[32], pad = 0x36;
@@ -236,13 +232,16 @@ static NOINLINE void hmac_of_two(const uint8_t *key, uint8_t key_size, const uin
     memcpy(out, hash.state, sizeof hash.state);
 }
 
-/* The same of one piece. */
+#endif
+
+/* The same of one piece. HKDF-Extract is this with the salt as the key. */
 static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out)
 {
-    hmac_of_two(key, key_size, data, size, NULL, 0, out);
+    iotcenter_hmac(key, key_size, data, size, NULL, 0, out);
 }
 
-/* HKDF-Expand: `label` is a text in flash, of up to LABEL bytes. `out` may be where the key lies where `size` is 32 at most. */
+/* HKDF-Expand: `label` is a text in flash, of up to LABEL bytes. `out` may be where the key lies, where `size` is 32 at
+ * most. */
 static NOINLINE void hkdf_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
 {
     uint8_t last[32 + LABEL + 1], *info = last + 32, end = 0;
@@ -283,11 +282,12 @@ const uint8_t iotcenter_aes_box[256] IOTCENTER_FLASH = {
     0x8c, 0xa1, 0x89, 0x0d, 0xbf, 0xe6, 0x42, 0x68, 0x41, 0x99, 0x2d, 0x0f, 0xb0, 0x54, 0xbb, 0x16,
 };
 
-enum { ENCRYPT = 5, DECRYPT = 13 }; /* where the next byte of a shifted row lies, modulo 16 */
+/* Encrypts or decrypts the block in place; `work` is 32 bytes that begin with the key, and are used up. The step tells
+ * which: it leads, modulo 16, to the byte that follows once the rows are shifted. */
+enum { ENCRYPT = 5, DECRYPT = 13 };
 
 #ifdef __AVR__
 
-/* Encrypts or decrypts the block in place; `work` is 32 bytes that begin with the key, and are used up. */
 void iotcenter_aes(uint8_t *work, uint8_t *block, uint8_t step);
 
 #else
@@ -323,7 +323,8 @@ static void previous_round_key(uint8_t *key, uint8_t constant)
 static void mix_columns(uint8_t *block, uint8_t step)
 {
     for (uint8_t *c = block; c < block + BLOCK; c += 4) {
-        uint8_t even = step == ENCRYPT ? 0 : twice(twice(c[0] ^ c[2])), odd = step == ENCRYPT ? 0 : twice(twice(c[1] ^ c[3]));
+        uint8_t even = step == ENCRYPT ? 0 : twice(twice(c[0] ^ c[2]));
+        uint8_t odd = step == ENCRYPT ? 0 : twice(twice(c[1] ^ c[3]));
         uint8_t first = c[0] ^ even, all = c[0] ^ c[1] ^ c[2] ^ c[3];
         for (uint8_t i = 0; i < 4; i++)
             c[i] ^= i % 2 == 0 ? even : odd;
@@ -408,7 +409,7 @@ static void record_tag(const struct iotcenter_keys *keys, const uint8_t *head, u
 {
     put32(text + size, 0);
     put32(text + size + 4, HEADER_SIZE * 8); /* the header's length, in bits */
-    hmac_of_two(keys->mac, sizeof keys->mac, head, HEADER_SIZE + BLOCK, text, size + 8, out);
+    iotcenter_hmac(keys->mac, sizeof keys->mac, head, HEADER_SIZE + BLOCK, text, size + 8, out);
 }
 
 /* Encrypts and tags the record, whose header is complete and whose plaintext of `size` bytes lies behind it. There are
@@ -539,8 +540,8 @@ static bool counted(struct iotcenter *device, uint16_t count_at, uint16_t began)
 
 /* ---- MessagePack: reading a record ---- */
 
-/* Reads one element after the other. The last one read is described by its first byte, and by what lies behind that, or, of
- * an array or a map, by how many elements follow. */
+/* Reads one element after the other. The last one read is described by its first byte, and by what lies behind that, or,
+ * of an array or a map, by how many elements follow. */
 struct reader {
     const uint8_t *at, *end, *data;
     uint16_t size;
@@ -659,8 +660,8 @@ static NOINLINE uint32_t seconds(const struct iotcenter *device)
     return device->quarters / SECOND;
 }
 
-/* 2 s, doubled `times`, and up to half of it more by chance, so that many devices do not keep step. The chance lies in the
- * tag of what was just sent. */
+/* 2 s, doubled `times`, and up to half of it more by chance, so that many devices do not keep step. The chance lies in
+ * the tag of what was just sent. */
 static NOINLINE uint16_t patience(const struct iotcenter *device, uint8_t times)
 {
     return (uint16_t)((64 + (device->packet[MAC_AT] >> 3)) << times) / (64 / FIRST_TIMEOUT);
@@ -835,8 +836,8 @@ static void send_short(struct iotcenter *device, uint8_t kind, uint16_t mid)
     send_record(device, kind & ACKNOWLEDGES ? 5 : 3);
 }
 
-/* Whether a record of this number may be taken: it is new, and not too far back. More than 65,536 in a row are never lost:
- * nor is such a leap taken. `mark` notes that the record was. */
+/* Whether a record of this number may be taken: it is new, and not too far back. More than 65,536 in a row are never
+ * lost: nor is such a leap taken. `mark` notes that the record was. */
 static NOINLINE bool newer(struct iotcenter *device, uint32_t number, bool mark)
 {
     uint32_t behind = device->received - number, window = device->window, bit = 1;
@@ -983,7 +984,7 @@ struct iotcenter_command {
     struct reader reader;
 };
 
-/* Whether the command's id is among the last ones; from now on it is. Kept inverted: what was zeroed holds none. */
+/* Whether the command's id, inverted, is among the last ones. */
 static bool remembered(const struct iotcenter *device, uint32_t id)
 {
     for (uint8_t i = 0; i < COMMANDS; i++)
@@ -992,8 +993,9 @@ static bool remembered(const struct iotcenter *device, uint32_t id)
     return false;
 }
 
-/* Runs the command [id, name, {argument: value}], unless it is known. Returns whether it can be acknowledged: where there
- * is no room for the result now, it is not, and no new message is begun until the command comes again, or does not. */
+/* Runs the command [id, name, {argument: value}], unless it is known. Returns whether it can be acknowledged: where
+ * there is no room for the result now, it is not, and no new message is begun until the command comes again, or does
+ * not. */
 static NOINLINE bool run_command(struct iotcenter *device, struct iotcenter_command *command)
 {
     const struct iotcenter_config *config = device->config;

@@ -1,10 +1,12 @@
 /*
- * SHA-256's and AES-128's blocks for AVR, where a compiler's code for them is twice as large. iotcenter.c says the same in C
- * for all other chips. Written for size; nothing in it branches, or reads flash in a time, that depends on a secret.
+ * HMAC-SHA-256 and AES-128 for AVR, where a compiler's code for them is much larger. iotcenter.c says the same in C for
+ * all other chips. Written for size; nothing in it branches, or reads flash in a time, that depends on a secret.
  *
  * By gcc's rules r18 to r27, r30 and r31 are free to use, r1 is zero, and a call may change r0.
  */
 #ifdef __AVR__
+
+    .set HMAC_FRAME, 160
 
 /*
  * ---- void iotcenter_sha256_block(struct sha256 *hash) ----
@@ -259,6 +261,162 @@ iotcenter_sha256_block:
     pop r4
     ret
     .size iotcenter_sha256_block, . - load_word
+
+/*
+ * ---- void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
+ *                          uint16_t other_size, uint8_t *out) ----
+ *
+ * Y points to the hash on the stack, and to 32 bytes behind it for the inner digest. r3:r2 is the key, r4 its size, r5 the
+ * pad of the pass; r7:r6 is what is added, r9:r8 how much of it, r11:r10 how much was; r13:r12 is `out`, r17:r16 what comes
+ * behind the first piece, and r15:r14 how much of that.
+ */
+    .global iotcenter_hmac
+    .type iotcenter_hmac, @function
+
+add_bytes:
+1:  movw r26, r8
+    or r26, r27
+    breq 2f
+    movw r26, r6
+    ld r24, X+
+    movw r6, r26
+    rcall add_byte
+    sec
+    sbc r8, r1
+    sbc r9, r1
+    rjmp 1b
+2:  ret
+
+/* Adds zeros up to the place r14 of a block. */
+add_zeros:
+    mov r24, r10
+    andi r24, 63
+    cp r24, r14
+    breq 2b
+    clr r24
+    rcall add_byte
+    rjmp add_zeros
+
+/* Adds r24. */
+add_byte:
+    mov r26, r10
+    andi r26, 63
+    subi r26, -64
+    clr r27
+    add r26, r28
+    adc r27, r29
+    st X, r24
+    sec
+    adc r10, r1
+    adc r11, r1
+    mov r24, r10
+    andi r24, 63
+    brne 1f
+    movw r24, r28
+    rjmp iotcenter_sha256_block
+1:  ret
+
+copy_state:
+    movw r30, r28
+    ldi r24, 32
+1:  ldd r0, Z+32
+    st X+, r0
+    adiw r30, 1
+    dec r24
+    brne 1b
+    ret
+
+iotcenter_hmac:
+    ldi r26, lo8(HMAC_FRAME)
+    ldi r27, hi8(HMAC_FRAME)
+    ldi r30, pm_lo8(1f)
+    ldi r31, pm_hi8(1f)
+    jmp __prologue_saves__
+1:  adiw r28, 1
+    movw r2, r24
+    mov r4, r22
+    movw r6, r20
+    mov r8, r18
+    clr r9
+    ldi r24, 0x36
+    mov r5, r24
+
+2:  ldi r30, lo8(iotcenter_sha256_start)
+    ldi r31, hi8(iotcenter_sha256_start)
+    movw r26, r28
+    adiw r26, 32
+    ldi r24, 32
+3:  lpm r0, Z+
+    st X+, r0
+    dec r24
+    brne 3b
+    clr r10
+    clr r11
+    mov r24, r4
+    inc r24
+    breq 6f /* no key */
+4:  clr r24
+    cp r10, r4
+    brsh 5f
+    movw r26, r2
+    add r26, r10
+    adc r27, r1
+    ld r24, X
+5:  eor r24, r5
+    rcall add_byte
+    sbrs r10, 6
+    rjmp 4b
+
+6:  rcall add_bytes
+    movw r6, r16
+    movw r8, r14
+    rcall add_bytes
+    movw r8, r10 /* its length in bits ends the message */
+    lsl r8
+    rol r9
+    lsl r8
+    rol r9
+    lsl r8
+    rol r9
+    ldi r24, 0x80
+    rcall add_byte
+    ldi r24, 56
+    mov r14, r24
+    rcall add_zeros
+    ldi r24, 62
+    mov r14, r24
+    rcall add_zeros
+    mov r24, r9
+    rcall add_byte
+    mov r24, r8
+    rcall add_byte
+
+    mov r24, r4
+    inc r24
+    breq 7f
+    mov r24, r5
+    cpi r24, 0x5C
+    breq 7f
+    ldi r24, 0x5C
+    mov r5, r24
+    movw r26, r28
+    subi r26, -128
+    sbci r27, -1
+    movw r6, r26
+    rcall copy_state
+    ldi r24, 32
+    mov r8, r24
+    clr r9
+    clr r14
+    clr r15
+    rjmp 2b
+7:  movw r26, r12
+    rcall copy_state
+    subi r28, lo8(1 - HMAC_FRAME)
+    sbci r29, hi8(1 - HMAC_FRAME)
+    ldi r30, 18 /* registers to restore */
+    jmp __epilogue_restores__
+    .size iotcenter_hmac, . - add_bytes
 
 /*
  * ---- void iotcenter_aes(uint8_t *work, uint8_t *block, uint8_t step) ----
