@@ -43,7 +43,7 @@ def N_(text: str) -> str:
 
 def gettext(text: str) -> str:
     """``text`` in the reader's language, as Jinja's extension asks for it."""
-    return _catalog.get().gettext(text)
+    return _catalog.get().gettext(text) if text else text  # for nothing a catalog gives its own header
 
 
 def plural(one: str, many: str, count: int) -> str:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from iotcenter.finishing import finishing
 from iotcenter.logs import LogLimit
-from iotcenter.texts import speak
+from iotcenter.texts import _, speak
 from iotcenter.web.body import JSON, read_form, read_json, read_query
 from iotcenter.web.channel import cut
 from iotcenter.web.clocks import asked_languages
@@ -87,7 +87,6 @@ class Serving:
         self._hosts.check(request, self._door)
         check_origin(request, self._door)
         principal = await self._admit(request, route)
-        self._speak(request, principal)
         form = read_form(request) if route.kind is Kind.PAGE and request.method not in SAFE_METHODS else None
         check_token(request, principal, form)
         if signature.form:
@@ -112,6 +111,7 @@ class Serving:
         if route.role is None and route.kind is Kind.STREAM:
             return None
         principal = await find_principal(request, self._parts, self._door)
+        self._speak(request, principal)
         if route.role is None:
             return principal
         if principal is None:
@@ -120,7 +120,14 @@ class Serving:
             )
         if not principal.role.covers(route.role):
             raise HTTPProblem(
-                403, "role", f"this needs the role {route.role}; {principal.name} has the role {principal.role}"
+                403,
+                "role",
+                _(
+                    "this needs the role %(role)s; %(name)s has the role %(own)s",
+                    role=_(route.role),
+                    name=principal.name,
+                    own=_(principal.role),
+                ),
             )
         return principal
 

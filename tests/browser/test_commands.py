@@ -65,7 +65,7 @@ class CommandTests(BrowserCase):
             dialog.get_by_label("pump").check()
             dialog.get_by_label("For").fill("2 days")
             dialog.get_by_role("button", name="Switch relay").click()
-            expect(dialog.get_by_role("alert")).to_contain_text("Not sent: For does not fit.")
+            expect(dialog.get_by_role("alert")).to_contain_text("Not sent. These do not fit: For.")
             expect(dialog.get_by_text("For must be a length of time")).to_be_visible()
             expect(dialog.get_by_label("pump")).to_be_checked()
             dialog.get_by_label("For").fill("2 min")

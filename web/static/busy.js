@@ -1,9 +1,11 @@
 /** Shows that a request takes its time: a line on top of the page, 300 ms after a form was sent, until it is answered. */
 
+import { _ } from "./texts.js";
+
 const PATIENCE = 300;
 const line = Object.assign(document.createElement("div"), { className: "busy", hidden: true });
 line.setAttribute("role", "progressbar");
-line.setAttribute("aria-label", "Waiting for the server");
+line.setAttribute("aria-label", _("Waiting for the server"));
 let waiting = 0;
 
 /** Begins to wait; returns the function that ends it. */

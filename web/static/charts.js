@@ -8,6 +8,7 @@ import { fetchSeries } from "./history.js";
 import { exact, span } from "./format.js";
 import { live } from "./live.js";
 import { now, units, zone } from "./page.js";
+import { _ } from "./texts.js";
 
 const LIVE_EVERY = 2000;
 const CLOSEST = 10;
@@ -50,8 +51,8 @@ function begin() {
   function say(answers) {
     const problem = answers.find((answer) => answer.problem)?.problem;
     const step = answers.find((answer) => answer.t)?.step;
-    const each = step === undefined ? "" : step ? `Each point sums up ${span(step)}.` : "Each point is one reading.";
-    said.textContent = problem ?? `${exact(view.from, zone)} to ${exact(view.to, zone)}. ${each}`;
+    const each = step === undefined ? "" : step ? _("Each point sums up %(length)s.", { length: span(step) }) : _("Each point is one reading.");
+    said.textContent = problem ?? `${_("%(from)s to %(to)s.", { from: exact(view.from, zone), to: exact(view.to, zone) })} ${each}`;
   }
 
   function go(next, keep = true) {

@@ -6,6 +6,12 @@
 import { busy } from "./busy.js";
 import { live } from "./live.js";
 import { fetchPage, refreshSoon, takeOver } from "./regions.js";
+import { _ } from "./texts.js";
+
+const STATES = {
+  queued: _("queued"), sent: _("sent"), received: _("received"), done: _("done"), failed: _("failed"),
+  expired: _("expired"), cancelled: _("cancelled"),
+};
 
 /** Makes the commands on the page of `device` live. */
 export function commandsOf(device) {
@@ -16,7 +22,7 @@ export function commandsOf(device) {
   live.addEventListener("command", ({ detail }) => {
     if (detail.device !== device) return;
     refreshSoon();
-    announce(`${detail.name}: ${detail.state}`);
+    announce(`${detail.name}: ${STATES[detail.state]}`);
   });
   upgrade();
 }
@@ -65,7 +71,7 @@ async function send(event) {
     if (answer.status === 200) finish(dialog, answer.page);
     else show(dialog, answer.page);
   } catch {
-    complain(dialog, "The server did not answer. Look at the list of commands before you send it again.");
+    complain(dialog, _("The server did not answer. Look at the list of commands before you send it again."));
   } finally {
     button.disabled = false;
     done();
@@ -84,7 +90,7 @@ function finish(dialog, page) {
 /** It was not: the answer is the command's page, with the same form, and what is wrong with it. */
 function show(dialog, page) {
   const form = page.querySelector(`#${CSS.escape(dialog.id)} .dialog-body`);
-  if (!form) return complain(dialog, page.querySelector("main")?.textContent.trim() || "The server refused the command.");
+  if (!form) return complain(dialog, page.querySelector("main")?.textContent.trim() || _("The server refused the command."));
   fill(dialog, form);
   dialog.querySelector("[aria-invalid], .actions [type=submit]").focus();
 }

@@ -3,6 +3,8 @@
  * browser's old command tried; where that fails too, the text stands selected, ready for the keyboard.
  */
 
+import { _ } from "./texts.js";
+
 async function copy(field) {
   try {
     await navigator.clipboard.writeText(field.value);
@@ -19,8 +21,8 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const words = button.querySelector("span");
   const done = await copy(document.getElementById(button.dataset.copy));
-  words.textContent = done ? "Copied" : "Press Ctrl+C";
-  setTimeout(() => { words.textContent = "Copy"; }, 3000);
+  words.textContent = done ? _("Copied") : _("Press Ctrl+C");
+  setTimeout(() => { words.textContent = _("Copy"); }, 3000);
 });
 
 function offer() {

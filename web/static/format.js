@@ -5,6 +5,7 @@
 
 import { conversion } from "./conversions.js";
 import { twelve, units, zone as own } from "./page.js";
+import { _ } from "./texts.js";
 
 const UNITS = {
   "Cel": "°C", "degF": "°F", "%RH": "%", "%EL": "%", "/100": "%", "/1000": "‰", "Ohm": "Ω", "deg": "°", "lat": "°", "lon": "°",
@@ -20,12 +21,14 @@ const SMALL = 1e-3;
 const LONG = 120;
 const MINUS = "\u2212";
 const THIN_SPACE = "\u202f";
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS = [
+  _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"), _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
+];
 
 /** A value as {text, unit}. Without decimals a number has three significant digits, and a count none behind the point. */
 export function quantity(value, unit = "", decimals = null, system = units) {
   if (value === null || value === undefined) return { text: "–", unit: "" };
-  if (typeof value === "boolean") return { text: value ? "on" : "off", unit: "" };
+  if (typeof value === "boolean") return { text: value ? _("on") : _("off"), unit: "" };
   if (typeof value === "string") return { text: value, unit: "" };
   const other = conversion(unit, system);
   return written(other.value(value), other.unit, other.decimals(decimals));
@@ -74,14 +77,14 @@ export function coarse(seconds) {
 /** How long before now, or in how long: now, 12 s ago, in 3 min. */
 export function ago(time, now) {
   const passed = now - time;
-  if (Math.abs(passed) < 5) return "now";
-  return passed > 0 ? `${coarse(passed)} ago` : `in ${coarse(-passed)}`;
+  if (Math.abs(passed) < 5) return _("now");
+  return passed > 0 ? _("%(length)s ago", { length: coarse(passed) }) : _("in %(length)s", { length: coarse(-passed) });
 }
 
 /** To the second, in the user's zone: 22 Nov 2026, 14:03:22. */
 export function exact(time, zone = own, twelveHours = twelve) {
   const at = parts(time, zone);
-  return `${at.day} ${MONTHS[at.month - 1]} ${at.year}, ${clock(at, twelveHours)}`;
+  return `${dayOf(at)} ${at.year}, ${clock(at, twelveHours)}`;
 }
 
 /** The time of day, and the day where it is another than today. */
@@ -89,17 +92,22 @@ export function short(time, now, zone = own, twelveHours = twelve) {
   const at = parts(time, zone);
   const today = parts(now, zone);
   if (at.day === today.day && at.month === today.month && at.year === today.year) return clock(at, twelveHours);
-  return `${at.day} ${MONTHS[at.month - 1]}${at.year === today.year ? "" : ` ${at.year}`}, ${clock(at, twelveHours)}`;
+  return `${dayOf(at)}${at.year === today.year ? "" : ` ${at.year}`}, ${clock(at, twelveHours)}`;
 }
 
 /** What stands at a line of a chart's time axis whose lines are `step` seconds apart: 14:30, at midnight 22 Nov. */
 export function axisTime(time, step, zone = own, twelveHours = twelve) {
   const at = parts(time, zone);
-  const day = `${at.day} ${MONTHS[at.month - 1]}`;
+  const day = dayOf(at);
   if (step >= 28 * 86400) return `${MONTHS[at.month - 1]} ${at.year}`;
   if (step >= 86400) return day;
   if (at.hour + at.minute + at.second === 0) return day;
   return clock(at, twelveHours, step < 60);
+}
+
+/** The day without the year: 22 Nov. */
+function dayOf(at) {
+  return _("%(day)s %(month)s", { day: at.day, month: MONTHS[at.month - 1] });
 }
 
 /** The time of day: 14:03:22, or 2:03:22 pm. */

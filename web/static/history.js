@@ -1,5 +1,7 @@
 /** The past of a series, as the API tells it. */
 
+import { _ } from "./texts.js";
+
 /**
  * The columns of a series in a view, or {problem} with what to say to a person. A null in `values` is a gap: where several
  * buckets, or several of the series' own intervals, are missing. `convert` makes each number what the reader's units have it.
@@ -9,10 +11,10 @@ export async function fetchSeries({ device, name, every, convert }, { from, to }
   try {
     const response = await fetch(`/api/v1/readings?${query}`);
     const answer = await response.json();
-    if (!response.ok) return { problem: answer.error?.message ?? "The server did not answer as it should." };
+    if (!response.ok) return { problem: answer.error?.message ?? _("The server did not answer as it should.") };
     return withGaps(converted(answer, convert), every);
   } catch {
-    return { problem: "The server cannot be reached: what is shown may be old." };
+    return { problem: _("The server cannot be reached: what is shown may be old.") };
   }
 }
 

@@ -1,14 +1,15 @@
 /** The live indicator in the bar: what it says, what it offers, and when the page asks to be reloaded. */
 
 import { live } from "./live.js";
+import { _ } from "./texts.js";
 
 const WORDS = {
-  connecting: ["Connecting", "Waiting for the server’s first word."],
-  live: ["Live", "Values on this page change as they arrive."],
-  paused: ["Paused", "This page stands still until you go on."],
-  reconnecting: ["Reconnecting", "The connection to the server broke. This page comes back by itself."],
-  offline: ["Offline", "The server has not answered for a while: values are old. This page comes back by itself."],
-  out: ["Signed out", "Your session has ended. Sign in again to go on."],
+  connecting: [_("Connecting"), _("Waiting for the server’s first word.")],
+  live: [_("Live"), _("Values on this page change as they arrive.")],
+  paused: [_("Paused"), _("This page stands still until you go on.")],
+  reconnecting: [_("Reconnecting"), _("The connection to the server broke. This page comes back by itself.")],
+  offline: [_("Offline"), _("The server has not answered for a while: values are old. This page comes back by itself.")],
+  out: [_("Signed out"), _("Your session has ended. Sign in again to go on.")],
 };
 
 const indicator = document.querySelector("[data-live]");
@@ -20,11 +21,11 @@ function show() {
   indicator.hidden = false;
   indicator.querySelector("[data-live-word]").textContent = word;
   document.querySelector("[data-live-text]").textContent = text;
-  pause.textContent = live.paused ? "Go on" : "Pause live updates";
+  pause.textContent = live.paused ? _("Go on") : _("Pause live updates");
   pause.setAttribute("aria-pressed", String(live.paused));
   if (live.state === "out") {
     const back = encodeURIComponent(location.pathname + location.search);
-    notify("Your session has ended.", "Sign in", () => location.assign(`/sign-in?next=${back}`));
+    notify(_("Your session has ended."), _("Sign in"), () => location.assign(`/sign-in?next=${back}`));
   }
 }
 
@@ -40,7 +41,7 @@ function notify(text, action, act) {
 if (indicator) {
   live.addEventListener("state", show);
   live.addEventListener("newer", () => {
-    notify("The server was updated. Reload to go on with the new pages.", "Reload", () => location.reload());
+    notify(_("The server was updated. Reload to go on with the new pages."), _("Reload"), () => location.reload());
   });
   pause.addEventListener("click", () => {
     live.paused = !live.paused;

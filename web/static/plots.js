@@ -1,6 +1,7 @@
 /** Draws columns with uPlot: two units in one plot, others in further ones below it, with one cursor; states as strips. */
 
 import { axisTime, exact, quantity } from "./format.js";
+import { _ } from "./texts.js";
 
 const HEIGHT = 320;
 const LOWER = 200;
@@ -58,7 +59,7 @@ function shapeOf({ states, members }) {
 
 function nothing(answers) {
   const problem = answers.find((answer) => answer.problem)?.problem;
-  const words = Object.assign(document.createElement("p"), { className: "empty", textContent: problem ?? "No readings in this time." });
+  const words = Object.assign(document.createElement("p"), { className: "empty", textContent: problem ?? _("No readings in this time.") });
   return words;
 }
 
@@ -91,7 +92,7 @@ function plot(place, group, view, { zone, zoom, back, first }) {
       ...axis, scale: unit || "none", side: side ? 1 : 3, size: 64, grid: side ? { show: false } : grid,
       values: (_, splits) => splits.map((value) => quantity(value, unit).text + suffix(unit)),
     }))],
-    series: [{ label: "Time", value: (_, time) => (time === null ? "–" : exact(time, zone)) }, ...group.members.flatMap((member, index) => drawn(member, index, colour))],
+    series: [{ label: _("Time"), value: (plot, time) => (time === null ? "–" : exact(time, zone)) }, ...group.members.flatMap((member, index) => drawn(member, index, colour))],
     bands: group.members.flatMap((member) => bandOf(member, colour)),
     hooks: { setSelect: [(self) => {
       if (self.select.width < 8) return;

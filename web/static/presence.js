@@ -2,6 +2,9 @@
 
 import { setTime } from "./ago.js";
 import { live } from "./live.js";
+import { _ } from "./texts.js";
+
+const STATES = { online: _("online"), late: _("late"), offline: _("offline") };
 
 function each(attribute, device, change) {
   document.querySelectorAll(`[data-${attribute}="${CSS.escape(device)}"]`).forEach(change);
@@ -10,9 +13,9 @@ function each(attribute, device, change) {
 function show({ name, state, reason, last_seen: seen }) {
   each("presence", name, (element) => {
     element.dataset.state = state;
-    element.textContent = state;
+    element.textContent = STATES[state];
   });
-  each("reason", name, (element) => { element.textContent = sentence(reason); });
+  each("reason", name, (element) => { element.textContent = sentence(translated(reason)); });
   each("when-offline", name, (element) => { element.hidden = element.disabled = state !== "offline"; });
   showSeen(name, seen);
 }
@@ -28,8 +31,17 @@ function showSeen(name, seen) {
 /** A device that was never seen has come. */
 function firstTime(element) {
   const time = document.createElement("time");
-  element.replaceChildren("seen ", time);
+  const [before, after] = _("seen %(when)s").split("%(when)s");
+  element.replaceChildren(before, time, after);
   return time;
+}
+
+/** As in rendering.py: the center speaks English, as it does not know who reads. */
+function translated(reason) {
+  const silent = /^no readings for (.+), expected every (.+)$/.exec(reason);
+  if (reason === "it has never been here") return _("it has never been here");
+  if (!silent) return reason;
+  return _("no readings for %(silence)s, expected every %(every)s", { silence: silent[1], every: silent[2] });
 }
 
 function sentence(text) {

@@ -6,12 +6,13 @@
 import { live } from "./live.js";
 import { now } from "./page.js";
 import { rowsOf } from "./rows.js";
+import { _ } from "./texts.js";
 
 /** What a sparkline may span, from long to short: the first with enough points is taken, so that new devices have one too. */
 const SPANS = [
-  { seconds: 86400, step: 1800, words: "last 24 hours" },
-  { seconds: 3600, step: 60, words: "last hour" },
-  { seconds: 300, step: 5, words: "last 5 minutes" },
+  { seconds: 86400, step: 1800, words: _("The last 24 hours") },
+  { seconds: 3600, step: 60, words: _("The last hour") },
+  { seconds: 300, step: 5, words: _("The last 5 minutes") },
 ];
 const ENOUGH = 8;
 const AT_ONCE = 3;
@@ -100,7 +101,7 @@ function draw(element, { points, span }) {
   const path = coordinates(points).map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
   stroke.setAttribute("d", `M${path}`);
   area.setAttribute("d", `M0 ${HEIGHT}L${path}L${WIDTH} ${HEIGHT}Z`);
-  element.title = `The ${span.words}`;
+  element.title = span.words;
 }
 
 /** The points within the drawing: the first at its left edge, the last at its right, a flat line in its middle. */

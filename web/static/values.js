@@ -4,10 +4,12 @@ import { exact, quantity } from "./format.js";
 import { live } from "./live.js";
 import { now, zone } from "./page.js";
 import { allRows, rowsOf } from "./rows.js";
+import { _ } from "./texts.js";
 
 /* As in views.py: how many intervals a series may miss before its value is stale, and for how many seconds at least. */
 const STALE_AFTER = 3;
 const STALE_AT_LEAST = 10;
+const TRENDS = { rising: _("rising"), falling: _("falling"), steady: _("steady") };
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function show(row, { value, time, trend }) {
@@ -27,7 +29,7 @@ function show(row, { value, time, trend }) {
 function showTrend(element, trend) {
   if (!element || element.dataset.trend === (trend ?? "")) return;
   element.dataset.trend = trend ?? "";
-  const words = Object.assign(document.createElement("span"), { className: "hidden", textContent: trend ?? "" });
+  const words = Object.assign(document.createElement("span"), { className: "hidden", textContent: TRENDS[trend] ?? "" });
   element.replaceChildren(words);
 }
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from iotcenter.model import Argument, ArgumentType, CommandOffer
+from iotcenter.texts import _
 from iotcenter.web.pages.times import Moment
 from iotcenter.web.pages.units import MINUS, UNITS, span
 from iotcenter.wire.arguments import ArgumentsError
@@ -136,9 +137,9 @@ def _widget(argument: Argument) -> str:
 def _hint(argument: Argument) -> str:
     """The device's own help, and what else there is to know before filling in."""
     known = {
-        ArgumentType.SECRET: "It is neither stored nor logged.",
-        ArgumentType.DURATION: "Such as 90 s, 5 min or 1 h 30 min.",
-        ArgumentType.COLOUR: "Such as #ff8800." if _widget(argument) == "string" else "",
+        ArgumentType.SECRET: _("It is neither stored nor logged."),
+        ArgumentType.DURATION: _("Such as 90 s, 5 min or 1 h 30 min."),
+        ArgumentType.COLOUR: _("Such as #ff8800.") if _widget(argument) == "string" else "",
     }
     parts = (argument.help, known.get(argument.type, ""), _limits(argument))
     return " ".join(part for part in parts if part)
@@ -149,8 +150,8 @@ def _limits(argument: Argument) -> str:
         return ""
     low, high = (_limit(argument, bound) for bound in (argument.minimum, argument.maximum))
     if low and high:
-        return f"{low} to {high}."
-    return f"At least {low}." if low else f"At most {high}." if high else ""
+        return _("%(low)s to %(high)s.", low=low, high=high)
+    return _("At least %(low)s.", low=low) if low else _("At most %(high)s.", high=high) if high else ""
 
 
 def _limit(argument: Argument, bound: float | None) -> str:
@@ -201,7 +202,7 @@ def read_span(text: str) -> float:
         seconds += float(match[1]) * _SECONDS[match[2]]
         place = match.end()
     if not place or text[place:].strip():
-        raise ValueError("must be a length of time such as 90 s, 5 min or 1 h 30 min")
+        raise ValueError(_("must be a length of time such as 90 s, 5 min or 1 h 30 min"))
     return seconds
 
 
@@ -209,4 +210,4 @@ def _read_datetime(text: str, moment: Moment) -> float:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=moment.zone).timestamp()
     except (ValueError, OverflowError):
-        raise ValueError("must be a date and a time") from None
+        raise ValueError(_("must be a date and a time")) from None

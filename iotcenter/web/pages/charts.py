@@ -13,6 +13,7 @@ from twisted.web.server import Request
 from iotcenter.model import Device, SeriesValue, Value
 from iotcenter.storage.answers import BucketColumns, Columns
 from iotcenter.storage.errors import TooMuch
+from iotcenter.texts import N_, _
 from iotcenter.web.guard import page
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.times import TIMES
@@ -37,7 +38,7 @@ RANGES = {
 }
 """The ranges that are one click away, each up to now."""
 
-STEPS = {"auto": "Auto", "0": "Raw", "60": "Minute", "3600": "Hour", "86400": "Day"}
+STEPS = {"auto": N_("Auto"), "0": N_("Raw"), "60": N_("Minute"), "3600": N_("Hour"), "86400": N_("Day")}
 """What readings can be summed up by."""
 
 
@@ -133,8 +134,8 @@ class ChartPages:
         zone = zone_named(principal.time_zone)
         span, problems = parse_span(query.start, query.end, self._parts.clock.seconds(), zone)
         if span is not None and span[0] >= span[1]:
-            return None, {"to": "It ends before it begins."}
-        return span, dict.fromkeys(problems, TIMES)
+            return None, {"to": _("It ends before it begins.")}
+        return span, dict.fromkeys(problems, _(TIMES))
 
     async def _chart(
         self,

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from iotcenter.model import CommandOffer, Device
+from iotcenter.texts import N_
 from iotcenter.web.pages.arguments import Field, fields
 from iotcenter.web.pages.times import Moment
 from iotcenter.web.pages.views import by_danger
 
-LIFETIMES = {"600": "in 10 minutes", "3600": "in an hour", "86400": "in a day", "604800": "in a week"}
+LIFETIMES = {"600": N_("in 10 minutes"), "3600": N_("in an hour"), "86400": N_("in a day"), "604800": N_("in a week")}
 """How long a command may wait for a device that is offline."""
 
 DEFAULT_LIFETIME = "3600"

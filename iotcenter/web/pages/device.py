@@ -12,7 +12,7 @@ from iotcenter.center.subscribers import StoredFile, StoredLine
 from iotcenter.model import AppState, Command, LogLevel, Role, is_device_name
 from iotcenter.storage.errors import NameTaken
 from iotcenter.storage.events import EventFilter
-from iotcenter.texts import _
+from iotcenter.texts import N_, _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.add_device import render_udp_key
@@ -49,12 +49,12 @@ FEW = 4
 """How many of them are shown at once; the others are behind a click."""
 
 APP_WORDS = {
-    AppState.RUNNING: "runs",
-    AppState.FAILED: "failed",
-    AppState.HUNG: "hangs",
-    AppState.MISSING: "is missing",
+    AppState.RUNNING: N_("Its app runs."),
+    AppState.FAILED: N_("Its app failed."),
+    AppState.HUNG: N_("Its app hangs."),
+    AppState.MISSING: N_("Its app is missing."),
 }
-"""How an application fares, to be said behind "Its app"."""
+"""How an application fares."""
 
 
 class DeviceQuery(Struct, frozen=True):
@@ -89,13 +89,13 @@ class DevicePages:
             return Redirect(f"/devices/{name}")
         if not is_device_name(new):
             return await self._refuse(
-                Visit(request, principal, door), name, {"name": "Use small letters, digits and hyphens."}, new
+                Visit(request, principal, door), name, {"name": _("Use small letters, digits and hyphens.")}, new
             )
         try:
             await self._parts.center.devices.rename(name, new, principal.actor)
         except NameTaken:
             return await self._refuse(
-                Visit(request, principal, door), name, {"name": f"Another device is called {new}."}, new
+                Visit(request, principal, door), name, {"name": _("Another device is called %(name)s.", name=new)}, new
             )
         return Redirect(f"/devices/{new}")
 
@@ -120,7 +120,7 @@ class DevicePages:
         find_device(self._parts, name)
         if form.get("sure") != "yes":
             return await self._refuse(
-                Visit(request, principal, door), name, {"sure": f"Tick the box to revoke {name}."}
+                Visit(request, principal, door), name, {"sure": _("Tick the box to revoke %(name)s.", name=name)}
             )
         await self._parts.center.devices.revoke(name, principal.actor)
         return Redirect(f"/devices/{name}")
@@ -132,7 +132,7 @@ class DevicePages:
         """Give it a new key for UDP, and show that this once."""
         device = find_device(self._parts, name)
         if form.get("sure_key") != "yes":
-            problem = {"sure_key": f"Tick the box to give {name} a new key."}
+            problem = {"sure_key": _("Tick the box to give %(name)s a new key.", name=name)}
             return await self._refuse(Visit(request, principal, door), name, problem)
         key = await self._parts.accounts.renew_udp(device.id, principal.actor)
         visit = Visit(request, principal, door)
@@ -158,7 +158,9 @@ class DevicePages:
         find_device(self._parts, name)
         if form.get("confirm", "").strip() != name:
             return await self._refuse(
-                Visit(request, principal, door), name, {"confirm": f"Type {name} here. Nothing was removed."}
+                Visit(request, principal, door),
+                name,
+                {"confirm": _("Type %(name)s here. Nothing was removed.", name=name)},
             )
         await self._parts.center.devices.remove(name, principal.actor)
         return Redirect("/devices")

@@ -7,22 +7,23 @@ from difflib import get_close_matches
 
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.model import Device
+from iotcenter.texts import N_, _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
 TITLES = {
-    400: "That request makes no sense",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not that way",
-    409: "Not now",
-    413: "Too much at once",
-    421: "Another name",
-    422: "Something does not fit",
-    429: "Too fast",
-    503: "The server cannot do that now",
+    400: N_("That request makes no sense"),
+    403: N_("Not allowed"),
+    404: N_("Not found"),
+    405: N_("Not that way"),
+    409: N_("Not now"),
+    413: N_("Too much at once"),
+    421: N_("Another name"),
+    422: N_("Something does not fit"),
+    429: N_("Too fast"),
+    503: N_("The server cannot do that now"),
 }
 """What stands at the top, by status; every other trouble is the server's own."""
 
@@ -34,7 +35,7 @@ class NoSuchDevice(HTTPProblem):
     """There is no device of that name; ``near`` are those that may have been meant."""
 
     def __init__(self, name: str, devices: Iterable[Device]) -> None:
-        super().__init__(404, "unknown_device", f"there is no device named {name[:63]}")
+        super().__init__(404, "unknown_device", _("there is no device named %(name)s", name=name[:63]))
         self.near = tuple(get_close_matches(name.lower(), [device.name for device in devices], NEAR, 0.5))
 
 
@@ -50,8 +51,8 @@ class ErrorPages:
             "error.html",
             principal,
             problem=problem,
-            title=TITLES.get(problem.status, "Something went wrong"),
-            message=sentence(problem.message),
+            title=_(TITLES.get(problem.status, N_("Something went wrong"))),
+            message=sentence(_(problem.message)),
             near=problem.near if isinstance(problem, NoSuchDevice) else (),
         )
 

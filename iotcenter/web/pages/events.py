@@ -11,6 +11,7 @@ from twisted.web.server import Request
 
 from iotcenter.model import EventKind, Role
 from iotcenter.storage.events import LAST_ID, EventFilter
+from iotcenter.texts import N_, _
 from iotcenter.web.guard import page
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.times import TIMES
@@ -22,32 +23,32 @@ SHOWN = 100
 """Events on one page."""
 
 KINDS = {
-    EventKind.SIGNED_IN: "Signed in",
-    EventKind.SIGN_IN_REFUSED: "Sign-in refused",
-    EventKind.SIGNED_OUT: "Signed out",
-    EventKind.USER_ADDED: "User added",
-    EventKind.USER_CHANGED: "User changed",
-    EventKind.USER_REMOVED: "User removed",
-    EventKind.TOKEN_CREATED: "Token created",
-    EventKind.TOKEN_REMOVED: "Token removed",
-    EventKind.SERVER_CHANGED: "Setting changed",
-    EventKind.DEVICE_ADDED: "Device added",
-    EventKind.DEVICE_INVITED: "Device invited",
-    EventKind.DEVICE_RENAMED: "Device renamed",
-    EventKind.DEVICE_REVOKED: "Device revoked",
-    EventKind.DEVICE_WARNED: "Device under suspicion",
-    EventKind.DEVICE_CHANGED: "Device changed",
-    EventKind.FILE_REMOVED: "File deleted",
-    EventKind.DEVICE_REMOVED: "Device removed",
-    EventKind.COMMAND_GIVEN: "Command given",
-    EventKind.COMMAND_ENDED: "Command ended",
-    EventKind.TUNNEL_OPENED: "Tunnel opened",
-    EventKind.TUNNEL_CLOSED: "Tunnel closed",
-    EventKind.TUNNEL_REFUSED: "Tunnel refused",
-    EventKind.PORT_OPENED: "Port opened",
-    EventKind.PORT_CLOSED: "Port closed",
-    EventKind.KEY_ADDED: "SSH key added",
-    EventKind.KEY_REMOVED: "SSH key removed",
+    EventKind.SIGNED_IN: N_("Signed in"),
+    EventKind.SIGN_IN_REFUSED: N_("Sign-in refused"),
+    EventKind.SIGNED_OUT: N_("Signed out"),
+    EventKind.USER_ADDED: N_("User added"),
+    EventKind.USER_CHANGED: N_("User changed"),
+    EventKind.USER_REMOVED: N_("User removed"),
+    EventKind.TOKEN_CREATED: N_("Token created"),
+    EventKind.TOKEN_REMOVED: N_("Token removed"),
+    EventKind.SERVER_CHANGED: N_("Setting changed"),
+    EventKind.DEVICE_ADDED: N_("Device added"),
+    EventKind.DEVICE_INVITED: N_("Device invited"),
+    EventKind.DEVICE_RENAMED: N_("Device renamed"),
+    EventKind.DEVICE_REVOKED: N_("Device revoked"),
+    EventKind.DEVICE_WARNED: N_("Device under suspicion"),
+    EventKind.DEVICE_CHANGED: N_("Device changed"),
+    EventKind.FILE_REMOVED: N_("File deleted"),
+    EventKind.DEVICE_REMOVED: N_("Device removed"),
+    EventKind.COMMAND_GIVEN: N_("Command given"),
+    EventKind.COMMAND_ENDED: N_("Command ended"),
+    EventKind.TUNNEL_OPENED: N_("Tunnel opened"),
+    EventKind.TUNNEL_CLOSED: N_("Tunnel closed"),
+    EventKind.TUNNEL_REFUSED: N_("Tunnel refused"),
+    EventKind.PORT_OPENED: N_("Port opened"),
+    EventKind.PORT_CLOSED: N_("Port closed"),
+    EventKind.KEY_ADDED: N_("SSH key added"),
+    EventKind.KEY_REMOVED: N_("SSH key removed"),
 }
 """What people call each kind."""
 
@@ -93,5 +94,5 @@ class EventPages:
             older=query.link(before=found[SHOWN - 1].id) if len(found) > SHOWN else "",
             csv=query.link("/api/v1/events/log.csv", before=LAST_ID),
             any=query == EventsQuery(before=query.before),
-            problems=dict.fromkeys(problems, TIMES),
+            problems=dict.fromkeys(problems, _(TIMES)),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from jinja2.runtime import Context
 
 from iotcenter import __version__, texts
 from iotcenter.model import Command, CommandOffer, Device, Preferences, Role, SeriesValue, Value
+from iotcenter.texts import N_, _
 from iotcenter.web.browsers import browser_of
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
@@ -21,14 +23,27 @@ from iotcenter.web.pages.views import is_stale, layout, offering, shape
 from iotcenter.web.principal import Principal
 
 PLACES = (
-    ("dashboard", "/", "Dashboard", Role.VIEWER),
-    ("devices", "/devices", "Devices", Role.VIEWER),
-    ("charts", "/charts", "Charts", Role.VIEWER),
-    ("events", "/events", "Events", Role.OPERATOR),
-    ("add", "/add-device", "Add device", Role.ADMIN),
-    ("more", "/more", "More", Role.VIEWER),
+    ("dashboard", "/", N_("Dashboard"), Role.VIEWER),
+    ("devices", "/devices", N_("Devices"), Role.VIEWER),
+    ("charts", "/charts", N_("Charts"), Role.VIEWER),
+    ("events", "/events", N_("Events"), Role.OPERATOR),
+    ("add", "/add-device", N_("Add device"), Role.ADMIN),
+    ("more", "/more", N_("More"), Role.VIEWER),
 )
 """Where the bar leads: key, URL, label, and the least role that may go there."""
+
+SILENT = re.compile(r"no readings for (?P<silence>.+), expected every (?P<every>.+)")
+"""What the center says of a device that is late; it speaks English, as it does not know who reads."""
+
+WORDS = (
+    *(N_("online"), N_("late"), N_("offline"), N_("it has never been here")),
+    *(N_("queued"), N_("sent"), N_("received"), N_("done"), N_("failed"), N_("expired"), N_("cancelled")),
+    *(N_("rising"), N_("falling"), N_("steady")),
+    *(N_("viewer"), N_("operator"), N_("admin")),
+    *(N_("running"), N_("hung"), N_("missing")),
+    N_("there is nothing here"),
+)
+"""What enumerations, and words of the lower floors, are called on pages."""
 
 
 class Renderer:
@@ -155,7 +170,10 @@ def said(command: Command, device: Device, moment: Moment) -> list[tuple[str, st
 
 def reason(device: Device) -> str:
     """Why a device is not online, as a sentence; empty where there is no more to say than its state does."""
-    return sentence(device.reason)
+    silent = SILENT.fullmatch(device.reason)
+    if silent is not None:
+        return sentence(_("no readings for %(silence)s, expected every %(every)s", **silent.groupdict()))
+    return sentence(texts.gettext(device.reason))
 
 
 def sentence(text: str) -> str:

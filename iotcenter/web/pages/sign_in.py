@@ -10,6 +10,7 @@ from twisted.web.server import Request
 from iotcenter.identity.errors import Overloaded, TooManyTries
 from iotcenter.logs import LogLimit
 from iotcenter.model import EventKind
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import header, peer
@@ -59,7 +60,7 @@ class SignInPages:
                 text = f"A sign-in from {peer(request)} was refused"
                 self._parts.center.events.note(EventKind.SIGN_IN_REFUSED, "", "", text, address=peer(request))
             request.setResponseCode(403)
-            return await self._render(wanted, name, {"password": "The name and the password do not go together."})
+            return await self._render(wanted, name, {"password": _("The name and the password do not go together.")})
         text = f"{user.name} signed in from {peer(request)}"
         self._parts.center.events.note(EventKind.SIGNED_IN, user.name, user.name, text, address=peer(request))
         agent = header(request, "user-agent") or ""

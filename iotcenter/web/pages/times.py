@@ -10,15 +10,29 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from iotcenter.model import Hours, Preferences
+from iotcenter.texts import N_, _
 from iotcenter.web.clocks import counts_to_twelve
 from iotcenter.web.pages.units import THIN_SPACE, span
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = (
+    N_("Jan"),
+    N_("Feb"),
+    N_("Mar"),
+    N_("Apr"),
+    N_("May"),
+    N_("Jun"),
+    N_("Jul"),
+    N_("Aug"),
+    N_("Sep"),
+    N_("Oct"),
+    N_("Nov"),
+    N_("Dec"),
+)
 
 NOW = 5.0
 """Seconds that count as now: devices that report every second would flicker otherwise."""
 
-TIMES = "Write a time such as 2026-11-22 14:00 or now-6h (s, m, h, d, w)."
+TIMES = N_("Write a time such as 2026-11-22 14:00 or now-6h (s, m, h, d, w).")
 """What to say where a field holds no time."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +76,7 @@ class Moment:
     def exact(self, time: float) -> str:
         """To the second: ``22 Nov 2026, 14:03:22``."""
         at = self.local(time)
-        return f"{at.day} {MONTHS[at.month - 1]} {at.year}, {self._clock(at)}"
+        return f"{_day(at)} {at.year}, {self._clock(at)}"
 
     def short(self, time: float) -> str:
         """The time of day, and the day where it is another than today: ``14:03:22``, ``21 Nov, 14:03:22``."""
@@ -70,20 +84,25 @@ class Moment:
         if at.date() == today.date():
             return self._clock(at)
         year = "" if at.year == today.year else f" {at.year}"
-        return f"{at.day} {MONTHS[at.month - 1]}{year}, {self._clock(at)}"
+        return f"{_day(at)}{year}, {self._clock(at)}"
 
     def ago(self, time: float) -> str:
         """How long ago, or in how long: ``now``, ``12 s ago``, ``in 3 min``."""
         passed = self.now - time
         if abs(passed) < NOW:
-            return "now"
-        return f"{coarse(passed)} ago" if passed > 0 else f"in {coarse(-passed)}"
+            return _("now")
+        return _("%(length)s ago", length=coarse(passed)) if passed > 0 else _("in %(length)s", length=coarse(-passed))
 
     def _clock(self, at: datetime) -> str:
         """The time of day: ``14:03:22``, or ``2:03:22 pm``."""
         if not self.twelve:
             return f"{at:%H:%M:%S}"
         return f"{(at.hour - 1) % 12 + 1}:{at:%M:%S}{THIN_SPACE}{'am' if at.hour < 12 else 'pm'}"
+
+
+def _day(at: datetime) -> str:
+    """The day without the year: ``22 Nov``."""
+    return _("%(day)s %(month)s", day=at.day, month=_(MONTHS[at.month - 1]))
 
 
 def moment_of(now: float, preferences: Preferences, languages: tuple[str, ...] = ()) -> Moment:

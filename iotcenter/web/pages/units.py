@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from iotcenter.model import UnitSystem, Value
+from iotcenter.texts import _
 from iotcenter.web.conversions import conversion
 
 UNITS = {
@@ -84,7 +85,7 @@ def quantity(
 ) -> Quantity:
     """``value`` as people write it. Without ``decimals`` a number has three significant digits, a count is whole."""
     if isinstance(value, bool):
-        return Quantity("on" if value else "off")
+        return Quantity(_("on") if value else _("off"))
     if isinstance(value, str):
         return Quantity(value)
     other = conversion(unit, system)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from iotcenter.model import CommandOffer, Device, PresenceState, SeriesValue
+from iotcenter.texts import N_
 
 STALE_AFTER = 3.0
 """How many of its intervals a series may miss before its value is shown as stale: as many as make its device late."""
@@ -25,7 +26,7 @@ PRIMARY = 5
 PAGE = 100
 """Devices on one page of the list."""
 
-SORTS = {"name": "Name", "state": "State", "seen": "Last seen"}
+SORTS = {"name": N_("Name"), "state": N_("State"), "seen": N_("Last seen")}
 """The orders that the list of devices can be in."""
 
 _URGENCY = (PresenceState.OFFLINE, PresenceState.LATE, PresenceState.ONLINE)
