@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.web.server import Request
 
 from iotcenter.model import Role
-from iotcenter.storage.retention import Keep
 from iotcenter.web.api.schema import Retention, RetentionChange
 from iotcenter.web.guard import api
+from iotcenter.web.keeping import change_retention
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -16,6 +16,7 @@ class RetentionHandlers:
     """Shows and changes for how long each series of a device is kept."""
 
     def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._devices = parts.center.devices
         self._store = parts.store
 
@@ -28,7 +29,5 @@ class RetentionHandlers:
     @api("/devices/<name>/retention", role=Role.ADMIN, method="PATCH", failures=(404,))
     async def change(self, request: Request, principal: Principal, name: str, body: RetentionChange) -> Retention:
         """Keep a series for longer or shorter from now on. What is older is deleted at once, and does not come back."""
-        keep = Keep(body.raw, body.minutes, body.hours, body.days)
-        await self._store.readings.set_keep(self._devices.named(name).id, body.series, keep)
-        self._store.keep_house()
+        keep = await change_retention(self._parts, principal, name, body)
         return Retention(keep.raw, keep.minutes, keep.hours, keep.days)

@@ -11,11 +11,11 @@ from msgspec import Struct
 from twisted.web.server import Request
 
 from iotcenter.config import BackupSettings, Config, StorageSettings
-from iotcenter.model import Device, EventKind, Role
-from iotcenter.storage.retention import Keep
+from iotcenter.model import Device, Role
 from iotcenter.texts import _
 from iotcenter.web.api.schema import RetentionChange
 from iotcenter.web.guard import Redirect, page
+from iotcenter.web.keeping import change_retention
 from iotcenter.web.pages.about import in_pairs
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
@@ -65,11 +65,7 @@ class SettingsPages:
             request.setResponseCode(422)
             problem = _("Write whole days, 0 for ever, or nothing for as configured.")
             return await self._render(principal, device, problems={series: problem}, form=form)
-        keep = Keep(change.raw, change.minutes, change.hours, change.days)
-        await self._parts.store.readings.set_keep(device.id, change.series, keep)
-        self._parts.store.keep_house()
-        text = f"{principal.actor} changed for how long {change.series} of {device.name} is kept"
-        self._parts.center.events.note(EventKind.SERVER_CHANGED, principal.actor, device.name, text)
+        await change_retention(self._parts, principal, device.name, change)
         return Redirect(f"/settings?device={device.name}#retention")
 
     async def _render(self, principal: Principal, device: Device | None, **context: Any) -> str:
