@@ -29,7 +29,7 @@ RESERVE = 50_000_000
 """Bytes of the disk that stay free: readings and the machine need them more."""
 
 HEAD = 4096
-"""Bytes before the content: the description, and blanks behind it."""
+"""Bytes before the content: the length of the description in two bytes, the description, and zeros."""
 
 NEW = ".new"
 """How the file is called that is being written."""
@@ -122,7 +122,7 @@ class UploadQueue:
         for path in sorted(self._directory.iterdir()):
             try:
                 with path.open("rb") as file:
-                    waiting = _waiting.decode(file.read(HEAD).rstrip(b"\0"))
+                    waiting = _described(file.read(HEAD))
                     whole = file.seek(0, os.SEEK_END) == HEAD + waiting.size
             except msgspec.DecodeError:
                 whole = False
@@ -150,13 +150,24 @@ class UploadQueue:
                 self._next,
             )
             target.seek(0)
-            target.write(msgspec.msgpack.encode(waiting).ljust(HEAD, b"\0"))
+            target.write(_description(waiting))
             target.flush()
             os.fsync(target.fileno())
         new.rename(self._directory / waiting.file)
         sync_directory(self._directory)
         self._next += 1
         return waiting
+
+
+def _description(waiting: Waiting) -> bytes:
+    """What stands before the content."""
+    packed = msgspec.msgpack.encode(waiting)
+    return (len(packed).to_bytes(2) + packed).ljust(HEAD, b"\0")
+
+
+def _described(head: bytes) -> Waiting:
+    """The reverse. Raises ``msgspec.DecodeError``."""
+    return _waiting.decode(head[2 : 2 + int.from_bytes(head[:2])])
 
 
 def _copy(name: str, source: BinaryIO, target: BinaryIO, room: int) -> tuple[int, bytes]:

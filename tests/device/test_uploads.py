@@ -221,6 +221,14 @@ class BreakTests(UploadCase):
         self.app.upload(b"later")
         self.assertEqual([self.take_all(), self.take_all()], [PHOTO, b"later"])
 
+    def test_any_number(self) -> None:
+        """However many were sent before, the one that waits is found again: its number may end with a zero byte."""
+        for place in (1, 255, 256, 65536):
+            queue = UploadQueue(self.folder(), UploadSettings())
+            queue._next = place
+            kept = queue.put(Upload(b"first"), START)
+            self.assertEqual((kept.place, queue.load()), (place, [kept]))
+
     def test_half_written(self) -> None:
         """What a power cut left of a file that was being written is no file."""
         self.app.upload(PHOTO)
