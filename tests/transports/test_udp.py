@@ -238,6 +238,20 @@ class HostileTests(UdpTestCase):
         await second.report(1)
         self.assertEqual(await self.stored("second"), 1)
 
+    async def test_fault_with_a_report(self) -> None:
+        """The same holds where it fails on a device that comes back with a report."""
+        first, second = await self.add("first"), await self.add("second")
+        first.open()
+        await first.hello()
+        self.center.devices.named("first").attachment.link.look(self.reactor.seconds() + 1000.0)
+        patched = self.patch(self.center, "attach", lambda *_: 1 / 0)
+        first.report(1)
+        await until(self.reactor, lambda: "A link failed" in self.lines, "nothing was logged")
+        patched.restore()
+        second.open()
+        await second.report(1)
+        self.assertEqual(await self.stored("second"), 1)
+
     async def test_link_fails(self) -> None:
         """Where a link could not be made, the device's next try makes it."""
         patched = self.patch(self.accounts, "watch", lambda *_: 1 / 0)
