@@ -138,6 +138,17 @@ class GateTests(BrowserCase):
 
         return self.visit(act, errors=True)
 
+    def test_in_german(self) -> Deferred[None]:
+        """In a language with longer words everything fits as well, on the phone."""
+
+        def act(page: Page) -> None:
+            for path in PAGES:
+                page.goto(path)
+                expect(page.locator("html")).to_have_attribute("lang", "de")
+                self.assertLessEqual(sideways(page), 0, path)
+
+        return self.visit(act, form=FORMS[2], locale="de-DE")
+
     def test_weight(self) -> Deferred[None]:
         """No page, with all that it loads, is over 100 kB in gzip."""
 

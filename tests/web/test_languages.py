@@ -10,7 +10,7 @@ from babel.messages.mofile import write_mo
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.model import Role
+from iotcenter.model import Preferences, Role
 from iotcenter.texts import N_, _, language, ngettext, speak
 from iotcenter.web.languages import Languages
 from tests.web.support import NOBODY, WebTestCase
@@ -95,6 +95,15 @@ class PageTests(WebTestCase):
             answer = await self.ask("GET", "/sign-in", NOBODY, headers={"Accept-Language": accepted})
             self.assertIn(f'<html lang="{lang}"', answer.body.decode())
             self.assertIn(f">{word}</label>", answer.body.decode())
+
+    async def test_own_choice(self) -> None:
+        """Who chose a language reads it, whatever browser they sit at; a page that fails speaks it too."""
+        viewer = await self.user(Role.VIEWER)
+        await self.parts.users.set_preferences("viewer", Preferences(language="de"))
+        for path, words in (("/", "Übersicht"), ("/devices/nowhere", "Nicht gefunden"), ("/add-device", "Betrachter")):
+            answer = await self.ask("GET", path, viewer, headers={"Accept-Language": "en"})
+            self.assertIn('<html lang="de"', answer.body.decode(), path)
+            self.assertIn(words, answer.body.decode(), path)
 
     async def test_programs_get_english(self) -> None:
         """The API answers in English, whatever its client accepts."""

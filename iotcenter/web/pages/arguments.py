@@ -101,7 +101,7 @@ def label_of(argument: Argument) -> str:
 def in_words(argument: Argument, value: Any, moment: Moment) -> str:
     """What an argument was given as, for people to read."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, float | int) and argument.type is ArgumentType.DATETIME:
         return moment.exact(value)
     unit = "" if argument.type is ArgumentType.DURATION else UNITS.get(argument.unit, argument.unit)
