@@ -125,6 +125,7 @@ class OwnTests(WebTestCase):
         admin = await self.program(Role.ADMIN)
         self.assertEqual((await self.ask("DELETE", path, admin)).status, 204)
         self.assertEqual((await self.ask("GET", path, bob)).status, 401)
+        self.assertEqual((await self.ask("DELETE", "/api/v1/users/eve/sessions", admin)).status, 404)
         await self.parts.sessions.create("bob")  # waits for what is written
         texts = [event.text for event in await self.center.events.recent(3)]
         self.assertEqual(texts[0], "token admin program signed a browser of bob out")

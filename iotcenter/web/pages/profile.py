@@ -85,7 +85,6 @@ class ProfilePages:
             chosen=chosen,
             zones=by_region(zone_names()),
             languages={code: LANGUAGES.get(code, code) for code in self._codes},
-            user=principal.user,
             sessions=await self._people.sessions(principal, principal.name),
             problems=problems or {},
             saved=saved,

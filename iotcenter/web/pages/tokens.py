@@ -24,6 +24,9 @@ from iotcenter.web.token_desk import TokenDesk
 LIFETIMES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("A year"), "": N_("Until it is removed")}
 """For how many days a token may work."""
 
+USUAL = "365"
+"""For how many it does where nothing else is chosen."""
+
 
 class TokenPages:
     """Everybody's own tokens; admins see to all."""
@@ -43,8 +46,10 @@ class TokenPages:
     @page("/tokens", methods=("POST",))
     async def create(self, request: Request, principal: Principal, form: Mapping[str, str], door: Door) -> str:
         """Make a token; its secret is shown this once."""
-        name, days = form.get("name", "").strip(), form.get("days", "")
-        expires = self._seconds() + int(days) * 86400.0 if days in LIFETIMES and days else None
+        name, days = form.get("name", "").strip(), form.get("days", USUAL)
+        if days not in LIFETIMES:
+            days = USUAL
+        expires = self._seconds() + int(days) * 86400.0 if days else None
         try:
             secret = await self._desk.create(principal, name, role_in(form), expires)
         except (Unfit, NameTaken) as error:
@@ -69,6 +74,6 @@ class TokenPages:
             own=self._own.own,
             name=form.get("name", ""),
             role=form.get("role", Role.VIEWER),
-            days=form.get("days", "365"),
+            days=form.get("days", USUAL),
             lifetimes=LIFETIMES,
         )
