@@ -115,8 +115,10 @@ class Segment:
         self.path.unlink(missing_ok=True)
 
     def _read_or_nothing(self, offset: int, size: int) -> bytes:
+        """Not beyond what was written: the kernel would take all that it read at once for changed, once a block is
+        written into that."""
         try:
-            return self._read(offset, size)
+            return self._read(offset, min(size, self.used - offset))
         except OSError:
             return b""
 

@@ -89,6 +89,20 @@ class WritingTests(JournalCase):
         for journal in (self.journal, self.opened()):
             self.assertEqual(texts(journal.view().after(0)), [large] * 5)
 
+    def test_reads_what_was_written(self) -> None:
+        """Nothing is read of the room that is still to be written: it would count as changed with the next block."""
+        reads: list[int] = []
+        read = os.pread
+
+        def noted(file: int, size: int, place: int) -> bytes:
+            reads.append(place + size)
+            return read(file, size, place)
+
+        self.patch(os, "pread", noted)
+        end = self.journal.append([record("one")])
+        self.assertEqual(texts(self.journal.view().after(0)), ["one"])
+        self.assertEqual(reads, [end])
+
     def test_private(self) -> None:
         """The files are their owner's alone."""
         self.journal.append([record("one")])
