@@ -70,8 +70,11 @@ class OpenPortTests(CommandLineCase):
         await other.lost
         with self.assertRaises(ConnectionRefusedError):
             await self.connect(port["listen_port"])
-        kinds = [event["kind"] for event in await self.server.ask("events/log?limit=20")]
-        self.assertEqual((kinds.count("port.opened"), kinds.count("port.closed")), (1, 1))
+
+        async def noted() -> bool:
+            return all([len(await self.events(kind)) == 1 for kind in ("port.opened", "port.closed")])
+
+        await until(self.reactor, noted, "it was not noted")
 
     async def test_closes_by_itself(self) -> None:
         """When its time is over."""
