@@ -140,10 +140,12 @@ class Feed:
     def write(self, data: bytes) -> None:
         """See ``Side``: the camera sent something."""
         try:
-            for frame in self._reader.receive(data):
-                self._show(frame)
+            frames = list(self._reader.receive(data))
         except VideoError as error:
             self._end(str(error))
+        else:
+            if frames:
+                self._show(frames[-1])  # of those that came together: who sends thousands holds nobody else up
 
     def finish(self) -> None:
         """See ``Side``."""
