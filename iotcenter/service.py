@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import resource
 import sys
@@ -21,6 +20,7 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from iotcenter import memory
 from iotcenter.banner import Opened, banner
 from iotcenter.clock import uptime
 from iotcenter.config import Config, ConfigError, load_config
@@ -139,7 +139,7 @@ class IotCenter(Service):
             self._server = None
 
     def _announce(self, opened: Opened) -> None:
-        gc.freeze()  # code and what was just read stay: looking for garbage among them took a tenth of a busy server
+        memory.settle()
         # By now sys.stdout leads into the log, where the setup link must not stand.
         terminal = sys.__stdout__
         if terminal is not None:

@@ -22,6 +22,7 @@ ROOMS = (
             "iotcenter.finishing",
             "iotcenter.listening",
             "iotcenter.logs",
+            "iotcenter.memory",
             "iotcenter.sockets",
             "iotcenter.texts",
         },

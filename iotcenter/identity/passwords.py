@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import secrets
 import unicodedata
 from base64 import b64encode
@@ -16,6 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from iotcenter.identity.errors import Overloaded, Unfit
+from iotcenter.memory import return_large_blocks
 
 T = TypeVar("T")
 
@@ -25,9 +25,6 @@ LONGEST = 1024
 
 MAX_WAITING = 32
 """How many passwords may wait to be checked: about a second's work. Whoever comes then is asked to try again."""
-
-LARGE_BLOCK = 4 * 1024 * 1024
-"""From how many bytes on a block of memory goes back to the system at once when it is freed."""
 
 
 def argon2id() -> PasswordHasher:
@@ -45,7 +42,7 @@ class Passwords:
         """What the password of somebody who does not exist is compared with."""
         self._pool = ThreadPool(minthreads=0, maxthreads=1, name="passwords")
         self._waiting = 0
-        _return_large_blocks()
+        return_large_blocks()
 
     @property
     def full(self) -> bool:
@@ -102,13 +99,3 @@ def _hash_of_nothing(hasher: PasswordHasher) -> str:
         b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (hasher.salt_len, hasher.hash_len)
     )
     return f"$argon2id$v=19$m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}${salt}${digest}"
-
-
-def _return_large_blocks() -> None:
-    """Keep glibc from holding on to the last password's 19 MiB, as it does from the second block of that size on."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # other C libraries return such blocks anyway
-        mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
-
-
-_M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
