@@ -68,7 +68,7 @@ class Pace(NamedTuple):
 
 
 class Bench:
-    """One run. It prints what it finds as it goes along."""
+    """One run; ``rows`` are what it found."""
 
     def __init__(self, reactor: Any, folder: Path, options: argparse.Namespace) -> None:
         self._reactor = reactor
