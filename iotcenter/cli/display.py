@@ -14,7 +14,7 @@ from iotcenter.cli.errors import CommandError, Refused
 from iotcenter.cli.output import Answer, age, plain
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 EVERY = 1.0
 """Seconds between two looks at the server: as often as its own pages change."""
@@ -37,6 +37,7 @@ COLOURS = {
 }
 
 LOST = "The server does not answer: these values are old."
+NOTHING = "There are no values yet."
 
 
 @dataclass(frozen=True)
@@ -114,16 +115,21 @@ class Board:
         except Refused:
             return None
 
-    def drawn(self) -> Table:
+    def _said(self) -> str:
+        """What there is to say below the values."""
+        return LOST if self.lost else "" if self.rows else NOTHING
+
+    def drawn(self) -> Group:
         """The display as a table for a terminal."""
         # Imported here: rich takes longer than everything else together, and pipes do without it.
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         from iotcenter.web.pages.warmth import warmth
 
         now = self._now()
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False, caption=LOST * self.lost)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
         for row in self.rows:
             stale = self.lost or row.is_stale(now)
             style = "dim italic" if stale else f"bold {COLOURS.get(warmth(row.value, row.unit), '')}"
@@ -131,7 +137,7 @@ class Board:
             seen = "" if row.problem else age(row.time, now)
             label = Text(plain(row.label or row.series))
             table.add_row(Text(row.device), label, shown, TRENDS.get(row.trend or "", ""), Text(seen, "dim"))
-        return table
+        return Group(table, Text(self._said(), "italic"))
 
 
 def display(api: Api, given: Namespace) -> Answer:

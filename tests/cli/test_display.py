@@ -86,6 +86,14 @@ class BoardTests(CommandLineCase):
         self.assertIn("22.5 °C", self.drawn(board))
         self.assertNotIn("does not answer", self.drawn(board))
 
+    def test_nothing(self) -> None:
+        """A server without values says that there are none."""
+        self.start()
+        self.answers("GET /api/v1/devices", [])
+        board = Board(Api(self.directory), [])
+        board.look()
+        self.assertIn("no values yet", self.drawn(board))
+
     def test_interrupted(self) -> None:
         """On a terminal it goes on until Ctrl-C, which ends it well."""
         self.start()
