@@ -64,7 +64,7 @@ class DisplayPages:
     async def show(self, request: Request, principal: Principal | None, query: DisplayQuery) -> str:
         """The display; without series the page to choose some on; to nobody yet, how to let the screen in."""
         if principal is None:
-            request.setResponseCode(401)
+            request.setResponseCode(403)
             return self._refuse(str(request.uri, "ascii", "replace"))
         devices = {device.name: device for device in self._parts.center.devices.all()}
         tiles = [_tile(key, devices) for key in tuple(dict.fromkeys(query.s))[:MOST]]
