@@ -21,6 +21,9 @@ from iotcenter.wire.udp.records import DEVICE_WINDOW, LARGEST_DATAGRAM, Opener, 
 WITHIN = 10.0
 """Seconds for any single answer."""
 
+REST, IDLE = 2.5, 0.05
+"""Seconds between two looks at whether the server is idle, and the share of the processor that it may use then."""
+
 BURST = 150
 """Datagrams that are sent before it is seen that the server has come so far: the kernel keeps no more for it."""
 
@@ -81,6 +84,16 @@ class Load:
         count = what()
         used, took = cpu_seconds(self._pid) - cpu, time.monotonic() - wall
         return count / max(used, 0.01), count / took
+
+    def rest(self) -> float:
+        """Wait until the server has nothing left to do; how many seconds of its processor that took."""
+        before = last = cpu_seconds(self._pid)
+        while True:
+            time.sleep(REST)
+            now = cpu_seconds(self._pid)
+            if now - last <= IDLE * REST:
+                return last - before
+            last = now
 
     def handshakes(self) -> int:
         """Each device makes a session."""
