@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 
+from iotcenter.memory import settle
 from iotcenter.model import CommandOffer, Role, Series, Value
 from tests.browser.devices import MadeUpDevice, make_device
 from tests.browser.house import House
@@ -123,6 +124,8 @@ class Bench:
         reporting.start(0.1)
         watch = Watch(self._reactor)
         await deferLater(self._reactor, 5.0)
+        settle()  # as the daemon does when it has read its devices
+        await deferLater(self._reactor, 1.0)
         watch.longest()
         await deferLater(self._reactor, 3.0)
         rows = [("devices, series", f"{len(self._devices)}, {len(self._devices) * len(SERIES)}", "")]
