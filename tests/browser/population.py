@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Iterator
 
-from iotcenter.model import AppState, CommandOffer, LogLevel, Reading, Series, SshOffer, Value
+from iotcenter.model import AppState, CommandOffer, LogLevel, Reading, Series, SshOffer, Value, VideoOffer
 from iotcenter.web.parts import Parts
 from tests.browser.devices import EVERYTHING, IDENTIFY, REBOOT, RELAY, SERIES, MadeUpDevice, make_device
 from tests.browser.pictures import landscape
@@ -123,7 +123,8 @@ def _answer(name: str, args: dict[str, object]) -> object:
 async def _add_machine(parts: Parts, devices: dict[str, MadeUpDevice]) -> None:
     """The server's own machine, as its agent reports it, with a log."""
     machine = devices["kitchen-pi"] = await make_device(parts, "kitchen-pi", "192.168.1.34")
-    machine.connect(MACHINE, (IDENTIFY, RELAY, EVERYTHING, REBOOT), agent="iotdevice/1.0 Linux 6.1 aarch64", ssh=SSH)
+    commands, agent = (IDENTIFY, RELAY, EVERYTHING, REBOOT), "iotdevice/1.0 Linux 6.1 aarch64"
+    machine.connect(MACHINE, commands, agent=agent, ssh=SSH, video=VideoOffer(8081))
     now = parts.reactor.seconds()
     values: dict[str, Value] = {"load": 0.42, "memory": 37.4, "disk": 61.2, "uptime": 5.3 * 86400, "door": "open"}
     await machine.remember([Reading(name, value, now - 1) for name, value in values.items()])
@@ -156,10 +157,14 @@ def _history(numbers: random.Random, end: float) -> Iterator[Reading]:
 
 
 def _walks(numbers: random.Random, levels: dict[str, tuple[float, float]], end: float) -> Iterator[Reading]:
-    """A day of each series: waves with noise."""
+    """A day of each series: waves with noise, and in the last hour straight back to the middle, by which some rise and
+    some fall."""
     for name, (middle, swing) in levels.items():
-        phase, noise = numbers.uniform(0, 6.3), 0.0
-        for step in range(144, -1, -1):
+        phase, noise, off = numbers.uniform(0, 6.3), 0.0, 0.0
+        for step in range(144, 5, -1):
             noise = 0.8 * noise + numbers.gauss(0, swing / 6)
-            wave = math.sin(phase + step / 144 * 6.3) * swing
-            yield Reading(name, round(middle + wave + noise, 3), end - step * 600)
+            off = math.sin(phase + step / 144 * 6.3) * swing + noise
+            yield Reading(name, round(middle + off, 3), end - step * 600)
+        for minute in range(59, -1, -1):
+            value = middle + off * minute / 60 + numbers.gauss(0, swing / 30)
+            yield Reading(name, round(value, 3), end - minute * 60)

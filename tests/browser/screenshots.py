@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Page
 from twisted.internet.defer import Deferred
@@ -18,6 +19,7 @@ from twisted.internet.task import LoopingCall, react
 from iotcenter.model import Role
 from tests.browser.browser import FORMS, Browser, Complaints, Form, accessibility, sideways
 from tests.browser.house import House
+from tests.browser.pictures import landscape
 from tests.browser.population import command, keep_reporting, photograph, populate
 
 Act = Callable[[Page], None]
@@ -98,6 +100,21 @@ def _press(page: Page, what: str) -> None:
     page.locator(what).first.click()
 
 
+def _watch(page: Page) -> None:
+    """A picture of the camera, which is none of the server's here."""
+    picture = landscape(12, 640, 480)
+    page.route("**/video", lambda route: route.fulfill(body=picture, content_type="image/png"))
+    _press(page, "[data-video-toggle]")
+    page.locator("[data-video]").scroll_into_view_if_needed()
+
+
+def _reset(page: Page) -> None:
+    """The page that a link for a new password leads to."""
+    _press(page, "[action$=reset-link] [type=submit]")
+    link = urlsplit(page.locator("#link").input_value())
+    page.goto(urljoin(page.url, f"{link.path}?{link.query}"))
+
+
 BEFORE: tuple[tuple[str, str, bool, Act], ...] = (
     ("nobody", "/", False, _nothing),
     ("setup", "/setup?t={secret}", False, _nothing),
@@ -117,6 +134,7 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("devices-columns", "/devices?c=values&c=seen&c=transport&c=received&c=lost", True, _nothing),
     ("devices-none", "/devices?q=nowhere", True, _nothing),
     ("device", "/devices/kitchen-pi", True, _nothing),
+    ("device-video", "/devices/kitchen-pi", True, _watch),
     ("device-offline", "/devices/cellar", True, _nothing),
     ("device-failed", "/devices/garage", True, _nothing),
     ("device-new", "/devices/shed", True, _nothing),
@@ -150,6 +168,8 @@ PAGES: tuple[tuple[str, str, bool, Act], ...] = (
     ("users", "/users", True, _nothing),
     ("user", "/users/anna", True, _nothing),
     ("user-link", "/users/anna", True, partial(_press, what="[action$=reset-link] [type=submit]")),
+    ("reset", "/users/anna", True, _reset),
+    ("reset-refused", "/reset?t=used", False, _nothing),
     ("tokens", "/tokens", True, _nothing),
     ("token", "/tokens", True, _make_token),
     ("settings", "/settings?device=attic", True, _nothing),
@@ -177,7 +197,7 @@ def _picture_whole(page: Page, path: Path, form: Form) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     if height <= form.height:
         return
-    page.set_viewport_size({"width": form.width, "height": min(height, 4000)})
+    page.set_viewport_size({"width": form.width, "height": min(height, 8000)})
     page.wait_for_timeout(1000)
     page.screenshot(path=path)
     page.set_viewport_size({"width": form.width, "height": form.height})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 from twisted.internet.defer import Deferred
@@ -91,6 +92,7 @@ class GateTests(BrowserCase):
                 page.goto(path)
                 self.check(page, path)
             page.goto("/devices/kitchen-pi")
+            expect(page.get_by_role("region", name="Live video")).to_be_visible()
             page.locator("[data-opens=dialog-everything]").click()
             self.check(page, "a dialog")
             page.goto("/add-device?name=balcony")
@@ -131,8 +133,12 @@ class GateTests(BrowserCase):
             page.goto(MISSING)
             expect(page.get_by_role("link", name="kitchen-pi")).to_be_visible()
             self.check(page, MISSING)
+            page.goto("/users/anna")
+            page.get_by_role("button", name="Make a link").click()
+            reset = urlsplit(page.locator("#link").input_value())
             page.context.clear_cookies()
-            for path in ("/sign-in", "/setup?t=used", "/display?s=attic.temperature"):
+            strange = ("/sign-in", "/setup?t=used", "/reset?t=used", "/display?s=attic.temperature")
+            for path in (*strange, f"{reset.path}?{reset.query}"):
                 page.goto(path)
                 self.check(page, path)
 
