@@ -17,7 +17,7 @@ function show(row, { value, time, trend }) {
   const number = row.querySelector(".number");
   if (number.textContent !== text) {
     number.textContent = text;
-    if (!calm.matches) number.animate([{ color: "var(--accent)" }, {}], 900);
+    if (!calm.matches) number.animate([{ color: "var(--flash)" }, {}], 900);
   }
   row.querySelector(".unit").textContent = unit;
   row.dataset.time = time;

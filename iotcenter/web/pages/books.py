@@ -22,7 +22,7 @@ def clock(device: Device) -> str:
     )
     if device.clock is ClockState.WRONG:
         return _("%(way)s: the times of its readings are set right", way=way)
-    return _("right") if off < 1 else _("right (%(way)s)", way=way)
+    return _("correct") if off < 1 else _("correct (%(way)s)", way=way)
 
 
 def account(device: Device) -> str:

@@ -189,5 +189,5 @@ def grouped(count: int) -> str:
 
 
 def sized(count: int) -> str:
-    """A number of bytes, as people write it."""
-    return str(quantity(float(count), "B"))
+    """A number of bytes, as people write it; no line ends before its unit."""
+    return str(quantity(float(count), "B")).replace(" ", "\N{NO-BREAK SPACE}")

@@ -19,8 +19,8 @@ class ClockTests(SynchronousTestCase):
     def test_words(self) -> None:
         """It says whether the clock is right, by how much it is not, and what is done about that."""
         self.assertEqual(words(ClockState.UNKNOWN), "unknown until it reports")
-        self.assertEqual(words(ClockState.RIGHT, -0.4), "right")
-        self.assertEqual(words(ClockState.RIGHT, -2.0), "right (2 s behind)")
+        self.assertEqual(words(ClockState.RIGHT, -0.4), "correct")
+        self.assertEqual(words(ClockState.RIGHT, -2.0), "correct (2 s behind)")
         self.assertEqual(words(ClockState.WRONG, 3 * 3600.0), "3 h ahead: the times of its readings are set right")
         self.assertEqual(words(ClockState.NONE), "none: its readings are placed by their ages")
 
