@@ -5,6 +5,10 @@ import { _ } from "./texts.js";
 
 const HEIGHT = 320;
 const LOWER = 200;
+
+/** Pixels for an axis of values. A plot without one on the right leaves its place free where another has one: times stand below one another. */
+const SIDE = 64;
+
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [], [8, 4], [2, 3], [10, 3, 2, 3]];
 
 /** The plots of `all` series in `place`; show(view, answers) draws, zoom(from, to) is asked for by dragging, back() by a double click. */
@@ -21,13 +25,14 @@ export function plotsIn(place, all, { zone, zoom, back }) {
     } else {
       drawn.forEach((plot) => plot.destroy());
       place.replaceChildren();
-      drawn = groups.map((group, index) => made(group, view, index));
+      const wide = groups.some(({ units }) => units.length > 1);
+      drawn = groups.map((group, index) => made(group, view, index, wide));
     }
     if (!groups.length) place.replaceChildren(nothing(answers));
   }
 
-  function made(group, view, index) {
-    return group.states ? strip(place, group, view, zone) : plot(place, group, view, { zone, zoom, back, first: index === 0 });
+  function made(group, view, index, wide) {
+    return group.states ? strip(place, group, view, zone) : plot(place, group, view, { zone, zoom, back, wide, first: index === 0 });
   }
 
   new ResizeObserver(() => drawn.forEach((one) => one.resize())).observe(place);
@@ -75,7 +80,7 @@ function resolved(place, colour) {
 
 const colourOf = ({ place }) => `var(--series-${place + 1})`;
 
-function plot(place, group, view, { zone, zoom, back, first }) {
+function plot(place, group, view, { zone, zoom, back, wide, first }) {
   const colour = (text) => resolved(place, text);
   const ink = colour("var(--muted)");
   const grid = { stroke: colour("var(--line)"), width: 1 };
@@ -85,11 +90,12 @@ function plot(place, group, view, { zone, zoom, back, first }) {
     width: place.clientWidth,
     height: first ? HEIGHT : LOWER,
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), zone),
+    padding: [null, wide && group.units.length < 2 ? SIDE : null, null, null],
     legend: { live: true },
     cursor: { sync: { key: "charts" }, drag: { x: true, y: false, setScale: false, dist: 8 }, bind: { dblclick: () => () => back() } },
     scales: { x: { time: true, auto: false } },
     axes: [{ ...axis, values: (_, splits, __, ___, step) => splits.map((time) => axisTime(time, step, zone)) }, ...group.units.map((unit, side) => ({
-      ...axis, scale: unit || "none", side: side ? 1 : 3, size: 64, grid: side ? { show: false } : grid,
+      ...axis, scale: unit || "none", side: side ? 1 : 3, size: SIDE, grid: side ? { show: false } : grid,
       values: (_, splits) => splits.map((value) => quantity(value, unit).text + suffix(unit)),
     }))],
     series: [{ label: _("Time"), value: (plot, time) => (time === null ? "–" : exact(time, zone)) }, ...group.members.flatMap((member, index) => drawn(member, index, colour))],
