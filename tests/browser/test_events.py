@@ -34,7 +34,7 @@ class EventTests(BrowserCase):
             expect(page).to_have_url(re.compile("kind=device.renamed"))
             page.get_by_label("By whom").fill("ben")
             page.get_by_role("button", name="Show").click()
-            expect(page.get_by_text("No event fits")).to_be_visible()
+            expect(page.get_by_text("No event matches")).to_be_visible()
 
         return self.visit(act, java_script_enabled=False)
 

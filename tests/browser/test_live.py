@@ -162,7 +162,7 @@ class LiveTests(BrowserCase):
             page.get_by_label("From level").select_option("error")
             expect(lines).to_have_count(1)
             page.get_by_label("Text", exact=True).fill("interval")
-            expect(page.get_by_text("No line fits")).to_have_count(0)
+            expect(page.get_by_text("No line matches")).to_have_count(0)
             expect(lines).to_have_count(0)
             page.get_by_label("From level").select_option("debug")
             expect(lines).to_have_count(1)

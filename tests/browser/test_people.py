@@ -72,7 +72,7 @@ class SetupTests(BrowserCase):
         """A link that was replaced says how to get another."""
 
         def act(page: Page) -> None:
-            expect(page.get_by_role("heading", name="This link does not count")).to_be_visible()
+            expect(page.get_by_role("heading", name="This link no longer works")).to_be_visible()
             expect(page.get_by_text("iotcenter setup-link")).to_be_visible()
 
         return self.visit(act, "/setup?t=something", errors=True)
@@ -103,7 +103,7 @@ class SignInTests(BrowserCase):
 
         def act(page: Page) -> None:
             sign_in(page, "something else")
-            expect(page.locator("#password-fault")).to_have_text("The name and the password do not go together.")
+            expect(page.locator("#password-fault")).to_have_text("The name or the password is wrong.")
             expect(page.get_by_label("Name")).to_have_value("anna")
             for _ in range(10):
                 sign_in(page, "something else")

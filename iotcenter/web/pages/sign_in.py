@@ -60,7 +60,7 @@ class SignInPages:
                 text = f"A sign-in from {peer(request)} was refused"
                 self._parts.center.events.note(EventKind.SIGN_IN_REFUSED, "", "", text, address=peer(request))
             request.setResponseCode(403)
-            return await self._render(wanted, name, {"password": _("The name and the password do not go together.")})
+            return await self._render(wanted, name, {"password": _("The name or the password is wrong.")})
         text = f"{user.name} signed in from {peer(request)}"
         self._parts.center.events.note(EventKind.SIGNED_IN, user.name, user.name, text, address=peer(request))
         agent = header(request, "user-agent") or ""
