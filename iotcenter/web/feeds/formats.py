@@ -8,8 +8,6 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from iotcenter.web.feeds.entries import Entry, Feed
 
-ATOM = "application/atom+xml; charset=utf-8"
-RSS = "application/rss+xml; charset=utf-8"
 NAMESPACE = "http://www.w3.org/2005/Atom"
 
 

@@ -13,10 +13,12 @@ from iotcenter.web.addresses import Addresses
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.feeds.entries import MOST_EVENTS, Feed, of_devices, of_events
-from iotcenter.web.feeds.formats import ATOM, RSS, atom, rss
 from iotcenter.web.guard import stream
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, find_principal, principal_of_token
+
+ATOM = "application/atom+xml; charset=utf-8"
+RSS = "application/rss+xml; charset=utf-8"
 
 
 class FeedQuery(Struct, frozen=True):
@@ -36,11 +38,15 @@ class FeedHandlers:
     @stream("/feed.atom", role=None, media=ATOM)
     async def atom(self, request: Request, principal: None, query: FeedQuery, door: Door) -> None:
         """The feed as Atom."""
+        from iotcenter.web.feeds.formats import atom  # the library for XML is not loaded before somebody wants it
+
         _answer(request, atom(await self._feed(request, query, door, "/feed.atom")))
 
     @stream("/rss", role=None, media=RSS)
     async def rss(self, request: Request, principal: None, query: FeedQuery, door: Door) -> None:
         """The feed as RSS."""
+        from iotcenter.web.feeds.formats import rss
+
         _answer(request, rss(await self._feed(request, query, door, "/rss")))
 
     async def _feed(self, request: Request, query: FeedQuery, door: Door, path: str) -> Feed:
