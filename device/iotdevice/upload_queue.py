@@ -63,7 +63,8 @@ class UploadQueue:
     def __init__(self, directory: Path, settings: UploadSettings) -> None:
         self._directory = directory
         self._most = settings.megabytes * 1_000_000
-        self._next = 1
+        self._next = 0
+        """The place of the next one; 0 as long as it is not known which are taken."""
 
     def load(self) -> list[Waiting]:
         """Those that wait since an earlier start, oldest first. One that cannot be read is deleted."""
@@ -78,6 +79,8 @@ class UploadQueue:
 
     def put(self, upload: Upload, time: float) -> Waiting:
         """Bring a file to disk. Raises ``UploadError``."""
+        if not self._next:
+            raise UploadError(f"{upload.name} cannot be kept: what waits to be sent could not be read")
         try:
             if isinstance(upload.content, bytes):
                 return self._put(upload, io.BytesIO(upload.content), time)
@@ -120,6 +123,8 @@ class UploadQueue:
 
     def _load(self) -> Iterator[Waiting]:
         for path in sorted(self._directory.iterdir()):
+            if not path.is_file():
+                continue
             try:
                 with path.open("rb") as file:
                     waiting = _described(file.read(HEAD))

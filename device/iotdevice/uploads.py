@@ -210,7 +210,7 @@ class Uploads:
 
     def _wanted(self, ack: FileAck) -> None:
         before, self._offset = self._offset, ack.offset if ack.offset < self._waiting[0].size else 0
-        if before and self._offset == 0:
+        if before and self._offset == 0 and ack.reason:  # without one it only made way for another device's
             self._tries += 1
         if self._tries >= TRIES:
             self._end(self._waiting[0], f"it arrives as something else ({ack.reason})")

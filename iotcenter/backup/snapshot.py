@@ -93,8 +93,17 @@ def _others(directory: Path, below: str = "") -> Iterator[Part]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _others(Path(entry.path), f"{name}/")
-            elif S_ISREG((status := entry.stat(follow_symlinks=False)).st_mode):
-                yield Part(name, Path(entry.path), status.st_size)
+            elif (size := _size(entry)) is not None:
+                yield Part(name, Path(entry.path), size)
+
+
+def _size(entry: os.DirEntry[str]) -> int | None:
+    """How many bytes a file has; None for what is no file, and for one that was deleted meanwhile."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return status.st_size if S_ISREG(status.st_mode) else None
 
 
 def _left_out(name: str) -> bool:

@@ -10,13 +10,12 @@ from twisted.internet.defer import Deferred
 
 from iotcenter.model import FAR_FUTURE
 from iotcenter.storage.database import Database
-from iotcenter.storage.sql import Row, change, find_all, milliseconds, seconds
+from iotcenter.storage.sql import Row, change, find_all, milliseconds, seconds, select
 
 ADD = "INSERT INTO event (time, kind, actor, object, text, data) VALUES (?, ?, ?, ?, ?, ?)"
-PRUNE = """
-    DELETE FROM event
-    WHERE kind = ?1 AND id <= (SELECT id FROM event WHERE kind = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
-"""
+OF_KINDS = "SELECT kind, count(*) FROM event GROUP BY kind"
+BUSIEST = "SELECT actor FROM event WHERE kind = ? GROUP BY actor ORDER BY count(*) DESC LIMIT 1"
+PRUNE = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE kind = ? AND actor = ? ORDER BY id LIMIT ?)"
 RECENT = """
     SELECT id, time, kind, actor, object, text, data FROM event
     WHERE id < ?1 AND (?2 = '' OR kind = ?2) AND (?3 = '' OR actor = ?3) AND (?4 = '' OR object = ?4)
@@ -25,7 +24,11 @@ RECENT = """
 
 KEPT = 20_000
 """Events of each kind that are kept, some 4 MB: years of a small team's. Nobody who makes them on purpose fills the
-disk, or pushes out those of another kind: commands, however many, leave it standing who signed in."""
+disk, or pushes out those of another kind: commands, however many, leave it standing who signed in. Nor those of others:
+whoever made most of a kind loses their oldest."""
+
+LOOK_EVERY = 100
+"""How many events come between two looks at how many there are, which reads all of a kind: so many more are kept."""
 
 MOST_EVENTS = 1000
 """Events in one answer: more than a page shows."""
@@ -59,7 +62,7 @@ class EventFilter(Struct, frozen=True):
 
 
 class Events:
-    """The table of events. The oldest of a kind make way."""
+    """The table of events. Where there are too many of a kind, the oldest make way of whoever made most."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,17 +79,17 @@ class Events:
 
 
 def _add(connection: sqlite3.Connection, event: EventRow) -> None:
-    change(
-        connection,
-        ADD,
-        milliseconds(event.time),
-        event.kind,
-        event.actor,
-        event.object,
-        event.text,
-        event.data_json,
-    )
-    change(connection, PRUNE, event.kind, KEPT)
+    what = (event.kind, event.actor, event.object, event.text, event.data_json)
+    added = connection.execute(ADD, (milliseconds(event.time), *what)).lastrowid
+    if added is not None and added % LOOK_EVERY == 0:
+        _prune(connection)
+
+
+def _prune(connection: sqlite3.Connection) -> None:
+    for kind, count in select(connection, OF_KINDS):
+        if count > KEPT:
+            [(busiest,)] = select(connection, BUSIEST, kind)
+            change(connection, PRUNE, kind, busiest, count - KEPT)
 
 
 def _event(row: Row) -> EventRow:

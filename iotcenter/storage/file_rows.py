@@ -38,11 +38,8 @@ DELETE_OLD = """
         SELECT id, row_number() OVER (ORDER BY id DESC) AS place, sum(size) OVER (ORDER BY id DESC) AS total
         FROM file WHERE device = ?1) WHERE place > ?2 OR total > ?3) RETURNING path
 """
-TOTAL = "SELECT count(*), coalesce(sum(size), 0) FROM file"
-DELETE_OF_LARGEST = """
-    DELETE FROM file WHERE id = (SELECT min(id) FROM file WHERE device = (
-        SELECT device FROM file GROUP BY device ORDER BY sum(size) DESC LIMIT 1)) RETURNING path
-"""
+OF_EACH = "SELECT device, count(*), sum(size) FROM file GROUP BY device"
+DELETE_OLDEST = "DELETE FROM file WHERE id = (SELECT min(id) FROM file WHERE device = ?) RETURNING path, size"
 
 MOST_FILES = 100_000
 """Files of all devices together: their sizes are summed up in some milliseconds when one is added."""
@@ -144,12 +141,21 @@ def _prune(connection: sqlite3.Connection, device: DeviceId, limits: FileLimits)
 
 
 def _prune_all(connection: sqlite3.Connection, limits: FileLimits) -> list[str]:
-    """Whoever has most loses its oldest, so that nobody's greed costs the others their files."""
+    """Whoever has most loses its oldest, so that nobody's greed costs the others their files.
+
+    All are summed up once, however many have to go: others wait for the writer meanwhile.
+    """
+    found = select(connection, OF_EACH)
+    held = {device: size for device, _, size in found}
+    count, total = sum(count for _, count, _ in found), sum(held.values())
     gone: list[str] = []
-    [(count, total)] = select(connection, TOTAL)
     while count > 1 and (total > limits.total or count > MOST_FILES):
-        gone += [path for (path,) in select(connection, DELETE_OF_LARGEST)]
-        [(count, total)] = select(connection, TOTAL)
+        largest = max(held, key=held.__getitem__)
+        [(path, size)] = select(connection, DELETE_OLDEST, largest)
+        gone.append(path)
+        held[largest] -= size
+        total -= size
+        count -= 1
     return gone
 
 

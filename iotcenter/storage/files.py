@@ -83,13 +83,12 @@ class Files:
 
         Raises ``DiskFull`` and ``Busy``.
         """
-        room = await self._write(self._folder.room)
-        if room < size + RESERVE:
-            raise DiskFull("The server's disk is nearly full: it takes no files until there is room.")
+        await self._write(self._check_room, size)
         await self._drop(part.name for part in self._unfinished.begin(device, number, now))
 
     async def add(self, device: DeviceId, number: int, offset: int, data: bytes, now: float) -> int:
         """Put a piece where it belongs; how many bytes there are now."""
+        await self._write(self._check_room, len(data))  # again: others have begun files meanwhile
         await self._write(self._folder.add, part_name(device, number), offset, data)
         self._unfinished.grow(device, number, offset + len(data), now)
         return offset + len(data)
@@ -179,6 +178,10 @@ class Files:
         there = set(await self._write(self._folder.names))
         there -= self._placing  # now, not later: what was placed before the look has its row when the rows are read
         await self._drop(there - await self._database.read(rows.all_paths))
+
+    def _check_room(self, size: int) -> None:
+        if self._folder.room() < size + RESERVE:
+            raise DiskFull("The server's disk is nearly full: it takes no files until there is room.")
 
     def _write(self, function: Callable[..., T], *arguments: Any) -> Deferred[T]:
         return self._run(self._writer, function, *arguments)

@@ -59,7 +59,7 @@ MOST_LINES = 1000
 LAST_ID = 2**63 - 1
 
 SEARCHED = 5000
-"""The newest lines that one search for a text looks through: some ten milliseconds of work."""
+"""The newest lines that one search for a text or a level looks through: some ten milliseconds of work."""
 
 LEVELS = list(LogLevel)
 
@@ -138,16 +138,18 @@ class Logs:
 def _of_all(
     connection: sqlite3.Connection, limit: int, before: Place, level: LogLevel, text: str, device: DeviceId | None
 ) -> Found:
-    looked = SEARCHED if text else limit + 1
+    grave = LogLevel.WARNING.rank if level.rank >= LogLevel.WARNING.rank else 0
+    sifted = bool(text) or level.rank != grave
+    looked = SEARCHED if sifted else limit + 1
     if device is not None:
-        rows = find_all(connection, _device_line, OF_DEVICE, device, before.id, level.rank, looked)
+        rows = find_all(connection, _device_line, OF_DEVICE, device, before.id, grave, looked)
     else:
-        query = GRAVE_OF_ALL if level.rank >= LogLevel.WARNING.rank else OF_ALL
-        rows = find_all(connection, _device_line, query, before.time, before.device, before.id, level.rank, looked)
-    fitting = [one for one in rows if text in one.line.text.lower()]
+        query = GRAVE_OF_ALL if grave else OF_ALL
+        rows = find_all(connection, _device_line, query, before.time, before.device, before.id, grave, looked)
+    fitting = [one for one in rows if one.line.level.rank >= level.rank and text in one.line.text.lower()]
     if len(fitting) > limit:
         return Found(tuple(fitting[:limit]), fitting[limit - 1].place)
-    return Found(tuple(fitting), rows[-1].place if text and len(rows) == looked else None)
+    return Found(tuple(fitting), rows[-1].place if sifted and len(rows) == looked else None)
 
 
 def append_lines(

@@ -8,6 +8,9 @@ from werkzeug.http import parse_accept_header
 
 from iotcenter.web.headers import headers
 
+LONGEST = 200
+"""Characters of ``Accept-Language`` that are read: every request is looked at before anybody is known."""
+
 MOST = 10
 """The most languages of one browser that are looked at: nobody reads more."""
 
@@ -24,7 +27,7 @@ TWELVE_HOUR_LANGUAGES = frozenset(("en", "ar", "hi", "bn", "ko", "ur"))
 
 def asked_languages(request: Request) -> tuple[str, ...]:
     """The tags in ``Accept-Language``, best first; none where it makes no sense."""
-    accepted = parse_accept_header(",".join(headers(request, "accept-language")), LanguageAccept)
+    accepted = parse_accept_header(",".join(headers(request, "accept-language"))[:LONGEST], LanguageAccept)
     return tuple(tag for tag, quality in accepted if quality > 0)[:MOST]
 
 

@@ -15,8 +15,9 @@ from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.hosts import parse_host
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal, Via
+from iotcenter.web.principal import Principal, Via, find_principal
 from iotcenter.web.ssh_config import Jump
+from iotcenter.web.visit import Visit
 
 LOOPBACK = "127.0.0.1"
 
@@ -25,6 +26,7 @@ class Jumping:
     """Knows the gateway's address, and opens ports for those who cannot jump."""
 
     def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._ports = parts.ports
         self._addresses = Addresses(parts)
         self._devices = parts.center.devices
@@ -38,7 +40,7 @@ class Jumping:
             raise HTTPProblem(409, "ssh_off", "the SSH gateway is off in the configuration")
         return Jump(user, host or self._addresses.host(self._ports.ssh[0], request, door), *self._end())
 
-    async def open(self, principal: Principal, device: str, port: int, lifetime: float, listen: str | None) -> OpenPort:
+    async def open(self, visit: Visit, device: str, port: int, lifetime: float, listen: str | None) -> OpenPort:
         """Open a port, on loopback unless ``listen`` (an address, a port, or both) says otherwise; no longer than the
         token lasts by which it is asked for. The device is asked first, so that a port is open only where it leads to
         something.
@@ -46,12 +48,12 @@ class Jumping:
         Others than this machine can only be let in by an admin: whoever reaches such a port need not sign in.
         """
         host, number = _listening(listen or LOOPBACK)
-        if not ipaddress.ip_address(host).is_loopback and not principal.role.covers(Role.ADMIN):
-            raise HTTPProblem(403, "role", f"a port that others can reach takes the role {Role.ADMIN}")
+        principal = _check(visit.principal, host)
         way = "the command line" if principal.via is Via.LOCAL else "the web"
         opener = Opener(principal.actor, way, principal.time_zone)
         self._devices.named(device)
         await try_out(self._tunnels, device, port, opener)
+        principal = _check(await find_principal(visit.request, self._parts, visit.door), host)
         if principal.expires is not None:
             lifetime = min(lifetime, principal.expires - self._seconds())
         return self._open_ports.open(device, port, lifetime, opener, (host, number))
@@ -59,6 +61,16 @@ class Jumping:
     def _end(self) -> tuple[int, str]:
         assert self._ports.ssh is not None
         return self._ports.ssh[1], self._ports.ssh_key
+
+
+def _check(principal: Principal | None, host: str) -> Principal:
+    """Whoever may open a port at ``host``. To be asked again when time has passed: their right may have ended, and what
+    it had opened was closed by then. Raises ``HTTPProblem``."""
+    if principal is None or not principal.role.covers(Role.OPERATOR):
+        raise HTTPProblem(403, "role", f"a port takes the role {Role.OPERATOR}")
+    if not ipaddress.ip_address(host).is_loopback and not principal.role.covers(Role.ADMIN):
+        raise HTTPProblem(403, "role", f"a port that others can reach takes the role {Role.ADMIN}")
+    return principal
 
 
 def _listening(text: str) -> tuple[str, int]:

@@ -24,16 +24,20 @@ class TokenDesk:
         """The tokens that ``principal`` sees to, by name, also those that have expired."""
         return tuple(token for token in await self._tokens.list() if _sees_to(principal, token))
 
-    async def create(self, principal: Principal, name: str, role: Role, expires: float | None) -> str:
-        """The secret of a new token, which nobody can be told again. It is its maker's."""
+    async def create(
+        self, principal: Principal, name: str, role: Role, expires: float | None
+    ) -> tuple[str, float | None]:
+        """The secret of a new token, which nobody can be told again, and when it ends. It is its maker's; what a token
+        makes lasts no longer than itself."""
         if principal.user is None and not principal.role.covers(Role.ADMIN):
             raise HTTPProblem(403, "role", f"a program that makes tokens needs the role {Role.ADMIN}")
         if not principal.role.covers(role):
             raise HTTPProblem(403, "role", f"a token with the role {role} takes somebody who has it")
+        expires = min((end for end in (expires, principal.expires) if end is not None), default=None)
         secret = await self._tokens.create(name, role, expires, principal.owner)
         text = f"{principal.actor} created the token {name} as {role}"
         self._events.note(EventKind.TOKEN_CREATED, principal.actor, name, text, role=role)
-        return secret
+        return secret, expires
 
     async def remove(self, principal: Principal, name: str) -> None:
         """Remove a token: it is refused from now on, and what it holds open ends. Fails with ``NotFound``, also for one

@@ -28,6 +28,9 @@ MEDIA = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 MOST_VIEWERS = 32
 """The most who watch at once, all devices together: a slow one has up to a megabyte under way."""
 
+MOST_OF_ONE = 8
+"""The most of them that belong to one session or token: nobody takes all places."""
+
 PATIENCE = 20.0
 """Seconds that the next picture may take; then the camera has stopped."""
 
@@ -166,6 +169,9 @@ class Feed:
         """See ``Side``."""
 
     def _show(self, frame: bytes) -> None:
+        if BOUNDARY.encode() in frame:  # a browser could take what stands behind it for a part of its own
+            self._end("what it sends is no picture")
+            return
         # The delimiter comes behind each picture: browsers show it as soon as they know that it is complete.
         head = f"Content-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n".encode()
         self._newest = head + frame + f"\r\n--{BOUNDARY}\r\n".encode()
@@ -211,7 +217,8 @@ class Videos:
         known = self._center.devices.named(name)
         if known.video is None:
             raise HTTPProblem(404, "no_video", f"{name} offers no video: its configuration has no [video]")
-        if sum(len(feed.viewers) for feed in self._feeds.values()) >= MOST_VIEWERS:
+        viewers = [viewer.principal.key for feed in self._feeds.values() for viewer in feed.viewers]
+        if len(viewers) >= MOST_VIEWERS or viewers.count(principal.key) >= MOST_OF_ONE:
             raise HTTPProblem(429, "too_many_viewers", "too many people watch already", headers={"Retry-After": "10"})
         viewer = Viewer(request, principal, check)
         feed = self._feeds.get(known.id) or self._open(known, known.video, principal)

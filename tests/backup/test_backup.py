@@ -6,6 +6,7 @@ import gzip
 import os
 import sqlite3
 import time
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,20 @@ class MakingTests(BackupCase):
         restored = {path.name: path for path in (self.folder / "restored" / "files").iterdir() if path.is_file()}
         self.assertEqual(list(restored), ["0" * 32])
         self.assertEqual(restored["0" * 32].read_bytes(), b"photo")
+
+    async def test_deleted_meanwhile(self) -> None:
+        """A photo that makes way for a newer one while the backup is made is not in it, and does no harm."""
+        photo = self.directory / "files" / ("0" * 32)
+        photo.write_bytes(b"photo")
+        listing = os.scandir
+
+        def scandir(path: Any) -> Any:
+            entries = list(listing(path))
+            photo.unlink(missing_ok=True)
+            return nullcontext(entries)
+
+        self.patch(os, "scandir", scandir)
+        self.assertEqual((await self.make()).received, 100)
 
     def left(self) -> list[Path]:
         """What was left behind beside the backup."""

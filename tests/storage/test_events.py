@@ -11,10 +11,12 @@ class PruningTests(DatabaseCase):
 
     async def prepare(self) -> None:
         self.events = Events(self.database)
+        self.patch(events, "KEPT", 3)
+        self.patch(events, "LOOK_EVERY", 1)
 
-    async def add(self, kind: EventKind, text: str) -> None:
+    async def add(self, kind: EventKind, text: str, actor: str = "ann") -> None:
         """Something happened."""
-        await self.events.add(EventRow(0, NOW, kind, "ann", "pi", text, "{}"))
+        await self.events.add(EventRow(0, NOW, kind, actor, "pi", text, "{}"))
 
     async def texts(self, kind: str = "") -> list[str]:
         """What is there, oldest first."""
@@ -22,16 +24,21 @@ class PruningTests(DatabaseCase):
 
     async def test_oldest(self) -> None:
         """Of a kind of which there are too many the oldest go."""
-        self.patch(events, "KEPT", 3)
         for number in range(5):
             await self.add(EventKind.COMMAND_GIVEN, str(number))
         self.assertEqual(await self.texts(), ["2", "3", "4"])
 
     async def test_kinds(self) -> None:
         """Nobody pushes out who signed in by giving commands."""
-        self.patch(events, "KEPT", 3)
         await self.add(EventKind.SIGNED_IN, "mallory came")
         for number in range(10):
             await self.add(EventKind.COMMAND_GIVEN, str(number))
         self.assertEqual(await self.texts(EventKind.SIGNED_IN), ["mallory came"])
         self.assertEqual(len(await self.texts()), 4)
+
+    async def test_actors(self) -> None:
+        """Nobody pushes out when others signed in by signing in again and again."""
+        await self.add(EventKind.SIGNED_IN, "ann came")
+        for number in range(10):
+            await self.add(EventKind.SIGNED_IN, str(number), "mallory")
+        self.assertEqual(await self.texts(), ["ann came", "8", "9"])

@@ -108,5 +108,7 @@ class LogsTests(ReadingsCase):
     async def test_long_search(self) -> None:
         """A search looks through a bounded number of lines at a time, and goes on where it was."""
         self.patch(logs, "SEARCHED", 4)
-        await self.append("needle", *(f"hay {number}" for number in range(10)))
+        await self.append("needle", level=LogLevel.ERROR)
+        await self.append(*(f"hay {number}" for number in range(10)), level=LogLevel.WARNING)
         self.assertEqual(await self.all_lines(5, text="needle"), [[], [], ["kitchen needle"]])
+        self.assertEqual(await self.all_lines(5, level=LogLevel.ERROR), [[], [], ["kitchen needle"]])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 
 from iotcenter.model import Role, SshOffer
+from iotcenter.wire.messages import Tunnel
 from tests.center.support import HELLO
 from tests.center.test_open_ports import Door
+from tests.processes import until
 from tests.web.support import PASSWORD, Visitor, WebTestCase
 
 
@@ -224,6 +227,30 @@ class TokenTests(WebTestCase):
         program = Visitor({"Authorization": f"Bearer {secret}"})
         wanted = {"port": 22, "lifetime": 3600}
         answer = await self.ask("POST", "/api/v1/devices/kitchen-pi/open-ports", program, json=wanted)
+        self.assertLess(abs(answer.json()["expires"] - ends), 1)
+
+    async def test_ports_of_one_that_is_gone(self) -> None:
+        """No port is opened by a token that was removed while the device was asked."""
+        self.center.open_ports.listen = lambda host, port, connected: Door()
+        link, _ = await self.device(hello=replace(HELLO, ssh=SshOffer((22,))))
+        asked: list[Tunnel] = []
+        dial, link.dials = link.dials, asked.append
+        program = await self.program(Role.OPERATOR, "graphs")
+        wanted = self.ask("POST", "/api/v1/devices/kitchen-pi/open-ports", program, json={"port": 22})
+        asking = Deferred.fromCoroutine(wanted)
+        await until(self.reactor, lambda: asked, "the device is not asked")
+        admin = await self.program(Role.ADMIN)
+        await self.ask("DELETE", "/api/v1/tokens/graphs", admin)
+        dial(asked[0])
+        self.assertEqual((await asking).status, 401)
+        self.assertEqual((await self.ask("GET", "/api/v1/open-ports", admin)).json(), [])
+
+    async def test_no_longer_than_their_maker(self) -> None:
+        """What a token makes ends with it at the latest."""
+        ends = self.reactor.seconds() + 60
+        secret = await self.parts.tokens.create("short", Role.ADMIN, ends)
+        program = Visitor({"Authorization": f"Bearer {secret}"})
+        answer = await self.ask("POST", "/api/v1/tokens", program, json={"name": "forever"})
         self.assertLess(abs(answer.json()["expires"] - ends), 1)
 
     async def test_bad_ones(self) -> None:

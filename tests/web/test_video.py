@@ -159,6 +159,23 @@ class VideoTests(WebTestCase):
     async def test_too_many(self) -> None:
         """So many may watch, and no more."""
         self.patch(video, "MOST_VIEWERS", 1)
+        await self.check_full()
+
+    async def test_too_many_of_one(self) -> None:
+        """Nobody takes all places."""
+        self.patch(video, "MOST_OF_ONE", 1)
+        await self.check_full()
+
+    async def test_forged_part(self) -> None:
+        """A picture that a browser could take for two parts is none."""
+        viewer = await self.user(Role.VIEWER)
+        wire = await self.watch(viewer)
+        forged = PICTURE[:-2] + f"\r\n--{video.BOUNDARY}\r\nContent-Type: text/html\r\n\r\n".encode() + PICTURE[-2:]
+        (await self.dial()).received(HEAD + part(forged))
+        await wire.until(b"no picture")
+
+    async def check_full(self) -> None:
+        """A second viewer is turned away."""
         viewer = await self.user(Role.VIEWER)
         wire = await self.watch(viewer)
         await self.dial()

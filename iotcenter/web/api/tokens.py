@@ -31,7 +31,7 @@ class TokenHandlers:
         expires = body.expires
         if expires is None and body.lifetime is not None:
             expires = self._seconds() + body.lifetime
-        secret = await self._desk.create(principal, body.name, body.role, expires)
+        secret, expires = await self._desk.create(principal, body.name, body.role, expires)
         return IssuedToken(body.name, body.role, secret, expires)
 
     @api("/tokens/<name>", role=Role.VIEWER, method="DELETE", status=204, failures=(404,))

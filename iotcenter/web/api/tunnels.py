@@ -12,6 +12,7 @@ from iotcenter.web.jumping import Jumping
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.ssh_config import known_hosts, reachable, ssh_config
+from iotcenter.web.visit import Visit
 
 
 class TunnelHandlers:
@@ -35,9 +36,9 @@ class TunnelHandlers:
         return self._center.open_ports.all()
 
     @api("/devices/<name>/open-ports", role=Role.OPERATOR, method="POST", status=201, failures=(404, 409))
-    async def open(self, request: Request, principal: Principal, name: str, body: NewTunnel) -> OpenPort:
+    async def open(self, request: Request, principal: Principal, name: str, body: NewTunnel, door: Door) -> OpenPort:
         """Open a port of this server that leads to one of the device, where that answers; it closes by itself."""
-        return await self._jumping.open(principal, name, body.port, body.lifetime, body.listen)
+        return await self._jumping.open(Visit(request, principal, door), name, body.port, body.lifetime, body.listen)
 
     @api("/devices/<name>/open-ports", role=Role.OPERATOR, method="DELETE", status=204, failures=(404,))
     async def close_all(self, request: Request, principal: Principal, name: str, query: TunnelQuery) -> None:

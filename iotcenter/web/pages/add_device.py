@@ -23,12 +23,12 @@ from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.hosts import bare
 from iotcenter.web.pages.rendering import Renderer, sentence
-from iotcenter.web.pages.visit import Visit
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.registering import Registering
 from iotcenter.web.sketch import sketch
 from iotcenter.web.udp_key import UdpKeyForms
+from iotcenter.web.visit import Visit
 from iotcenter.wire.token import Token, parse_token
 
 MAX_TOKENS = 1000

@@ -22,10 +22,10 @@ from iotcenter.web.pages.events import KINDS
 from iotcenter.web.pages.link import WORDS, link_view
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.ssh_view import SshViews
-from iotcenter.web.pages.visit import Visit
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.udp_key import UdpKeyForms
+from iotcenter.web.visit import Visit
 
 LINES = 100
 """Lines of the log on one page."""

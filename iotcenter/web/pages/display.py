@@ -17,7 +17,7 @@ from iotcenter.web.headers import peer
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.warmth import warmth
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal, keep_screen
+from iotcenter.web.principal import Principal, actor_of_token, keep_screen
 from iotcenter.web.security import local_path
 
 MOST = 12
@@ -95,8 +95,8 @@ class DisplayPages:
         if token.role is not Role.VIEWER:
             request.setResponseCode(403)
             return self._refuse(wanted, _("Anybody can touch a screen: make a token with the role viewer for it."))
-        text = f"A screen at {peer(request)} was let in by the token {token.name}"
-        self._parts.center.events.note(EventKind.SIGNED_IN, "", token.name, text, address=peer(request))
+        text, actor = f"A screen at {peer(request)} was let in by the token {token.name}", actor_of_token(token.name)
+        self._parts.center.events.note(EventKind.SIGNED_IN, actor, token.name, text, address=peer(request))
         keep_screen(request, door, secret)
         return Redirect(wanted)
 

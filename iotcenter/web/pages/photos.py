@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -76,7 +77,7 @@ class PhotoPages:
         """Keep so many from now on, and delete what is older."""
         find_device(self._parts, name)
         text, most = form.get("keep", "").strip(), self._files.limits.count
-        if text and not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        if text and not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= most):
             request.setResponseCode(422)
             problem = {"keep": _("A whole number from 1 to %(most)s, or nothing.", most=most)}
             return await self._render(principal, PhotosQuery(name), problem)

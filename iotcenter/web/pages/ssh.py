@@ -19,9 +19,9 @@ from iotcenter.web.jumping import Jumping
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.ssh_view import DEFAULT_LIFETIME, LIFETIMES, SshViews, Wanted
-from iotcenter.web.pages.visit import Visit
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+from iotcenter.web.visit import Visit
 
 
 class SshPages:
@@ -46,11 +46,12 @@ class SshPages:
         find_device(self._parts, name)
         port = form.get("port", "")
         lifetime = form.get("lifetime", "") if form.get("lifetime", "") in LIFETIMES else DEFAULT_LIFETIME
+        visit = Visit(request, principal, door)
         try:
-            await self._jumping.open(principal, name, _number(port), float(lifetime), None)
+            await self._jumping.open(visit, name, _number(port), float(lifetime), None)
         except (TunnelRefused, CannotOpen, Unfit) as error:
             request.setResponseCode(409)
-            return await self._render(Visit(request, principal, door), name, Wanted(port, lifetime, str(error)))
+            return await self._render(visit, name, Wanted(port, lifetime, str(error)))
         return Redirect(f"/devices/{name}#ssh")
 
     @page(f"/devices/<name>/ssh/<{ID}:id>/close", role=Role.OPERATOR, methods=("POST",))

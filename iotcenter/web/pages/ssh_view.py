@@ -9,10 +9,10 @@ from iotcenter.model import Device, OpenPort
 from iotcenter.texts import N_, _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.jumping import Jumping
-from iotcenter.web.pages.visit import Visit
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Via
 from iotcenter.web.ssh_config import Jump, known_hosts, ssh_config
+from iotcenter.web.visit import Visit
 
 LIFETIMES = {"600": N_("10 minutes"), "3600": N_("1 hour"), "14400": N_("4 hours"), "86400": N_("1 day")}
 """How long a port may be opened for here, by seconds."""

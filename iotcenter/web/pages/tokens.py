@@ -51,7 +51,7 @@ class TokenPages:
             days = USUAL
         expires = self._seconds() + int(days) * 86400.0 if days else None
         try:
-            secret = await self._desk.create(principal, name, role_in(form), expires)
+            secret, _expires = await self._desk.create(principal, name, role_in(form), expires)
         except (Unfit, NameTaken) as error:
             request.setResponseCode(422)
             return await self._render(principal, form, problems=problems_of(error))
