@@ -73,7 +73,7 @@ class Segment:
 
     def enter(self, size: int, records: Sequence[tuple[bytes, int]]) -> None:
         """A block of ``size`` bytes is on disk; ``records`` are the devices and the offsets of what it holds."""
-        ends = [*(offset for _, offset in records[1:]), self.used + size]
+        ends = [*(offset for _, offset in records), self.used + size][1:]
         for (device, offset), end in zip(records, ends, strict=True):
             self._bytes_of[device] = self._bytes_of.get(device, 0) + end - offset
             self._all.append(offset)

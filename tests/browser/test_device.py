@@ -42,6 +42,7 @@ class DevicePageTests(BrowserCase):
                 if wrong:
                     expect(page.locator("#expected-fault")).to_contain_text("A number of seconds")
             expect(expected).to_have_value("600")
-            expect(page.locator("#events")).to_contain_text("anna expects attic every 10 min")
+            while "anna expects attic every 10 min" not in page.locator("#events").inner_text():
+                page.reload()
 
         return self.visit(act, "/devices/attic", errors=True, java_script_enabled=False)

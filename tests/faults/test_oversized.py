@@ -197,14 +197,19 @@ class HTTPTests(OversizedTestCase):
 
     async def test_bodies(self) -> None:
         """A body that is announced as too long, or grows to it, is refused, and the rest of it is not kept."""
+        await self.send_bodies()  # the first of its kind has the server take the memory that it goes on with
         before = self.resident
-        chunk = b"4000\r\n" + bytes(0x4000) + b"\r\n"
-        for _ in range(4):
-            for length in (MAX_BODY + 1, 2**32, 2**63):
-                self.assertEqual(await self.status(self.request(bytes(FLOOD), f"Content-Length: {length}")), 413)
-            data = self.request(chunk * (FLOOD // len(chunk)), "Transfer-Encoding: chunked")
-            self.assertEqual(await self.status(data), 413)
+        for _ in range(3):
+            await self.send_bodies()
         self.assertLess(self.resident - before, 10 * PER_LINK)
+
+    async def send_bodies(self) -> None:
+        """Send bodies that are too long, in all ways."""
+        chunk = b"4000\r\n" + bytes(0x4000) + b"\r\n"
+        for length in (MAX_BODY + 1, 2**32, 2**63):
+            self.assertEqual(await self.status(self.request(bytes(FLOOD), f"Content-Length: {length}")), 413)
+        data = self.request(chunk * (FLOOD // len(chunk)), "Transfer-Encoding: chunked")
+        self.assertEqual(await self.status(data), 413)
 
     async def test_heads(self) -> None:
         """So is a head that is too long in any way."""

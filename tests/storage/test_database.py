@@ -315,7 +315,9 @@ class ClosingTests(DatabaseCase):
 
     async def test_leaves_nothing(self) -> None:
         """No thread is left, and one file: the log is folded into the database."""
-        before = {thread for thread in threading.enumerate() if not thread.name.startswith("PoolThread")}
+        await self.database.close()
+        before = set(threading.enumerate())
+        self.database = self.opened()
         await self.database.write(lambda connection: change(connection, ADD, "ada", ""))
         await self.database.read(names)
         await self.database.close()

@@ -176,6 +176,14 @@ class DamageTests(JournalCase):
         said = self.said(lambda: self.assertEqual(texts(self.opened().view().after(0)), ["two", "three"]))
         self.assertIn("damaged in 1 places", said)
 
+    def test_all_damaged(self) -> None:
+        """So it is where nothing of it can be read."""
+        self.journal.append([record("one")])
+        self.journal.append([record("two")])
+        self.change(BLOCK_HEADER + 34)
+        said = self.said(lambda: self.assertEqual(texts(self.opened().view().after(0)), ["two"]))
+        self.assertIn("damaged in 1 places", said)
+
     def test_header_damaged(self) -> None:
         """So it is where a block cannot be found at all."""
         for text in ("one", "two", "three"):
