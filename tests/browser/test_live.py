@@ -243,6 +243,22 @@ class StreamTests(BrowserCase):
 
         return self.visit(act, errors=True)
 
+    def test_asleep(self) -> Deferred[None]:
+        """A tab that slept has the newest values when it wakes, though its stream was ended meanwhile."""
+
+        def act(page: Page) -> None:
+            word = page.locator("[data-live-word]")
+            expect(word).to_have_text("Live")
+            chrome = page.context.new_cdp_session(page)
+            chrome.send("Page.setWebLifecycleState", {"state": "frozen"})
+            self.on_server(self.house.parts.streams.stop)
+            self.on_server(self.device.report, {"temperature": 26.0})
+            chrome.send("Page.setWebLifecycleState", {"state": "active"})
+            expect(page.locator(TEMPERATURE)).to_have_text("26.0")
+            expect(word).to_have_text("Live")
+
+        return self.visit(act, errors=True)
+
     def test_signed_out_elsewhere(self) -> Deferred[None]:
         """A page whose session ended says so, and leads back."""
 

@@ -21,7 +21,8 @@ from iotcenter.identity.passwords import Passwords
 from iotcenter.identity.registrations import Registrations
 from iotcenter.interfaces import House
 from iotcenter.storage.store import Store
-from iotcenter.transports.registrar import RegistrarService, RegistrarSettings
+from iotcenter.transports.registrar import RegistrarSettings
+from iotcenter.transports.registrar_service import RegistrarService
 from iotcenter.wire.names import SERVER_NAME
 
 ANSWER_WITHIN = 10.0

@@ -14,7 +14,8 @@ from iotcenter.center.subscribers import Event, PresenceEvent
 from iotcenter.config import ConfigError, load_config
 from iotcenter.identity.registrations import names_for
 from iotcenter.model import PresenceState, is_device_name
-from iotcenter.transports.registrar import RegistrarService, RegistrarSettings
+from iotcenter.transports.registrar import RegistrarSettings
+from iotcenter.transports.registrar_service import RegistrarService
 from iotcenter.wire.registrar.codec import digest_of
 from iotcenter.wire.registrar.packets import HEARTBEAT, MISSED_HEARTBEATS
 from tests.processes import until
