@@ -18,7 +18,7 @@ def cannot_reach(known: KnownDevice, port: int, now: float, zone: str) -> str:
     if known.revoked:
         return f"{name} was revoked: give it a new token to let it in again"
     if not known.linked:
-        return f"{name} is offline{_since(known.last_seen, now, zone)}"
+        return _offline(name, known.last_seen, now, zone)
     if not ports:
         return f"{name} takes no tunnels: [ssh] is not enabled in its configuration, or its agent has none"
     if port not in ports:
@@ -27,8 +27,9 @@ def cannot_reach(known: KnownDevice, port: int, now: float, zone: str) -> str:
     return ""
 
 
-def _since(seen: float | None, now: float, zone: str) -> str:
+def _offline(name: str, seen: float | None, now: float, zone: str) -> str:
     if seen is None:
-        return ": it was never here"
+        return f"{name} is offline: it was never here"
     moment = datetime.fromtimestamp(seen, ZoneInfo(zone))
-    return f" since {moment:%H:%M}" if now - seen < DAY else f" since {moment:%Y-%m-%d %H:%M}"
+    when = f"{moment:%H:%M}" if now - seen < DAY else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{name} is offline since {when}"

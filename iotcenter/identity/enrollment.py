@@ -14,6 +14,7 @@ from iotcenter.interfaces import Refused
 from iotcenter.model import is_device_name
 from iotcenter.storage.enrollments import EnrollmentRow
 from iotcenter.storage.store import Store
+from iotcenter.texts import _
 from iotcenter.wire.token import Token
 
 DEFAULT_LIFETIME = 30 * 60.0
@@ -53,10 +54,10 @@ class Enrollments:
         """
         require_device_name(name)
         if not 0 < lifetime <= MAX_LIFETIME:
-            raise Unfit("lifetime", f"a token is good for {MAX_LIFETIME / 86400:.0f} days at most")
+            raise Unfit("lifetime", _("a token is good for %(days)s days at most", days=int(MAX_LIFETIME // 86400)))
         token = self._token(*address)
         if len(await self.open()) >= MAX_OPEN:
-            raise Refused(f"{MAX_OPEN} tokens are open: withdraw some of them")
+            raise Refused(_("%(most)s tokens are open: withdraw some of them", most=MAX_OPEN))
         now = self._seconds()
         await self._store.add(digest_of(token.secret), name, actor, now, now + lifetime)
         return token.text()
@@ -79,14 +80,14 @@ class Enrollments:
 
     def _token(self, host: str, port: int) -> Token:
         if re.fullmatch(HOST, host) is None or not 1 <= port <= 65535:
-            raise Unfit("address", "an address is a host name or an IP address, and a port")
+            raise Unfit("address", _("an address is a host name or an IP address, and a port"))
         return Token(host, port, self._authority.fingerprint, secrets.token_bytes(16))
 
 
 def require_device_name(name: str) -> None:
     """Raise ``Unfit`` unless a device may be called ``name``."""
     if not is_device_name(name):
-        raise Unfit("name", "a device's name has up to 63 letters (a to z), digits and hyphens, none at its ends")
+        raise Unfit("name", _("a device's name has up to 63 letters (a to z), digits and hyphens, none at its ends"))
 
 
 def state_of(enrollment: EnrollmentRow, now: float) -> EnrollmentState:

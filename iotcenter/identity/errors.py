@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from iotcenter.interfaces import Refused
+from iotcenter.texts import _
 
 
 class IdentityError(Exception):
@@ -24,11 +25,11 @@ class TooManyTries(Refused):
 
     def __init__(self, retry_after: float) -> None:
         self.retry_after = math.ceil(retry_after)
-        super().__init__(f"too many tries: try again in {self.retry_after} s")
+        super().__init__(_("too many tries: try again in %(seconds)s s", seconds=self.retry_after))
 
 
 class Overloaded(Refused):
     """More people sign in at this moment than the server can check."""
 
     def __init__(self) -> None:
-        super().__init__("the server is busy with other sign-ins: try again in a moment")
+        super().__init__(_("the server is busy with other sign-ins: try again in a moment"))

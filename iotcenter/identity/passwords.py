@@ -16,6 +16,7 @@ from twisted.python.threadpool import ThreadPool
 
 from iotcenter.identity.errors import Overloaded, Unfit
 from iotcenter.memory import return_large_blocks
+from iotcenter.texts import _
 
 T = TypeVar("T")
 
@@ -52,7 +53,8 @@ class Passwords:
     def hash(self, password: str, shortest: int = SHORTEST) -> Deferred[str]:
         """What is to be kept of ``password``. Fails with ``Unfit`` where it is too short or too long."""
         if not shortest <= len(password) <= LONGEST:
-            return fail(Unfit("password", f"a password has {shortest} to {LONGEST} characters"))
+            words = _("a password has %(shortest)s to %(longest)s characters", shortest=shortest, longest=LONGEST)
+            return fail(Unfit("password", words))
         return self._in_thread(self._hasher.hash, _normal(password))
 
     def verify(self, kept: str | None, password: str) -> Deferred[bool]:

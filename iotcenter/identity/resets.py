@@ -12,6 +12,7 @@ from iotcenter.interfaces import Refused
 from iotcenter.storage.accounts import RESET, SecretRow
 from iotcenter.storage.errors import NotFound, NotRedeemable
 from iotcenter.storage.store import Store
+from iotcenter.texts import _
 
 LIFETIME = 86400.0
 """Seconds for which a link is good."""
@@ -63,4 +64,4 @@ class ResetLinks:
 
 
 def _not_good() -> Refused:
-    return Refused("this link was used, or has expired: ask an admin for another")
+    return Refused(_("this link was used, or has expired: ask an admin for another"))

@@ -21,6 +21,7 @@ from iotcenter.identity.watchers import Watchers
 from iotcenter.model import Noun
 from iotcenter.storage.ssh_keys import Holder, SshKeyRow
 from iotcenter.storage.store import Store
+from iotcenter.texts import _
 
 MAX_TEXT = 20_000
 """The longest text that is looked at: the line of the longest RSA key has some 3,000 characters."""
@@ -112,12 +113,12 @@ def parse(text: str) -> tuple[str, str]:
     """The key (its type, and itself in Base64) and the comment of a public key's line. Raises ``Unfit``."""
     line = text.strip() if len(text) <= MAX_TEXT else ""
     if "PRIVATE KEY" in line:
-        raise Unfit("key", "that is a private key: nobody else may see it; give the file that ends in .pub")
+        raise Unfit("key", _("that is a private key: nobody else may see it; give the file that ends in .pub"))
     found = re.fullmatch(r"([a-z0-9@.-]+) +([A-Za-z0-9+/]+={0,2})(?: +([^\r\n]*))?", line)
     if found is None:
-        raise Unfit("key", "a public key is one line that begins with its type, such as ssh-ed25519 AAAA... name")
+        raise Unfit("key", _("a public key is one line that begins with its type, such as ssh-ed25519 AAAA... name"))
     if found[1].startswith("sk-"):
-        raise Unfit("key", f"keys on security tokens cannot be used here; these can: {KINDS}")
+        raise Unfit("key", _("keys on security tokens cannot be used here; these can: %(kinds)s", kinds=KINDS))
     return _checked(f"{found[1]} {found[2]}"), "".join(filter(str.isprintable, found[3] or ""))[:MAX_COMMENT]
 
 
@@ -126,12 +127,14 @@ def _checked(line: str) -> str:
     try:
         key = load_ssh_public_key(line.encode("ascii"))
     except (ValueError, UnsupportedAlgorithm):
-        raise Unfit("key", f"that is no public key of a kind that can be used here: {KINDS}") from None
+        words = _("that is no public key of a kind that can be used here: %(kinds)s", kinds=KINDS)
+        raise Unfit("key", words) from None
     if isinstance(key, RSAPublicKey):
         if not RSA_BITS[0] <= key.key_size <= RSA_BITS[1]:
-            raise Unfit("key", f"an RSA key has {RSA_BITS[0]} to {RSA_BITS[1]} bits here; this one has {key.key_size}")
+            bits = {"least": RSA_BITS[0], "most": RSA_BITS[1], "bits": key.key_size}
+            raise Unfit("key", _("an RSA key has %(least)s to %(most)s bits here; this one has %(bits)s", **bits))
     elif not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
-        raise Unfit("key", f"keys of that kind cannot be used here; these can: {KINDS}")
+        raise Unfit("key", _("keys of that kind cannot be used here; these can: %(kinds)s", kinds=KINDS))
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
 
 

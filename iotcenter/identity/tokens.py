@@ -14,6 +14,7 @@ from iotcenter.identity.errors import Unfit
 from iotcenter.model import Role
 from iotcenter.storage.store import Store
 from iotcenter.storage.tokens import TokenRow
+from iotcenter.texts import _
 
 PREFIX = "iotc_"
 """Marks a token, so that people and programs that look for leaked secrets know it when they see one."""
@@ -53,9 +54,9 @@ class ApiTokens:
         """The secret of a new token, which nobody can be told again. ``expires`` is a time; without it, it lasts."""
         now = self._seconds()
         if re.fullmatch(NAME, name) is None:
-            raise Unfit("name", "a token's name has up to 64 letters, digits, blanks, . _ - and @, a letter first")
+            raise Unfit("name", _("a token's name has up to 64 letters, digits, blanks, . _ - and @, a letter first"))
         if expires is not None and expires <= now:
-            raise Unfit("expires", "that time is over already")
+            raise Unfit("expires", _("that time is over already"))
         secret = PREFIX + secrets.token_urlsafe(32)
         await self._store.add(digest_of(secret), TokenRow(name, role, now, expires, owner=owner))
         return secret

@@ -16,6 +16,7 @@ from iotcenter.interfaces import Clock
 from iotcenter.model import Preferences, Role, User
 from iotcenter.storage.accounts import UserRow
 from iotcenter.storage.store import Store
+from iotcenter.texts import _
 
 NAME = r"[a-z0-9._@-]{1,64}"
 """What a user may be called, once it is in lower case."""
@@ -63,7 +64,7 @@ class Users:
         """A user as storage takes them, the password hashed; nothing is stored yet. Fails with ``Unfit``."""
         name = canonical(name)
         if not _is_name(name):
-            raise Unfit("name", "a name has 1 to 64 letters (a to z), digits and . _ - @")
+            raise Unfit("name", _("a name has 1 to 64 letters (a to z), digits and . _ - @"))
         _require_time_zone(time_zone)
         hashed = await self._passwords.hash(password)
         return UserRow(name, role, hashed, self._seconds(), Preferences(time_zone))
@@ -153,4 +154,4 @@ def _require_time_zone(name: str) -> None:
             return
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         pass
-    raise Unfit("time_zone", "that is no time zone: one is called like Europe/Berlin")
+    raise Unfit("time_zone", _("that is no time zone: one is called like Europe/Berlin"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Unfit
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.hosts import USUAL_PORTS, bare, host_of, parse_host
@@ -53,7 +54,7 @@ class Addresses:
         Raises ``Unfit`` where ``wanted`` is no address, and ``HTTPProblem`` where devices cannot come in at all.
         """
         if self._ports.tls is None:
-            raise HTTPProblem(409, "tls_off", "devices cannot come in: tls is off in the configuration")
+            raise HTTPProblem(409, "tls_off", _("devices cannot come in: tls is off in the configuration"))
         web = self._wanted(wanted) if wanted else self.web(request, door)
         return Place(_host_in(web), self._ports.tls[1], web if web.startswith("https://") else "")
 
@@ -66,7 +67,7 @@ class Addresses:
         if host is None:
             raise Unfit(
                 "address",
-                "an address is a host name or an IP address (IPv6 in brackets), and a port where it needs one",
+                _("an address is a host name or an IP address (IPv6 in brackets), and a port where it needs one"),
             )
         if self._ports.https is None:
             return self._url(Door.HTTP, host[0], host[1] or 80)

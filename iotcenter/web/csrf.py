@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from twisted.web.server import Request
 
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.headers import header, headers
@@ -32,7 +33,7 @@ def check_origin(request: Request, door: Door) -> None:
     sites = set(headers(request, "sec-fetch-site"))
     origins = {origin.lower() for origin in headers(request, "origin")}
     if not sites <= {"same-origin", "none"} or (origins and not origins <= _own(host_of(request, door), door)):
-        raise HTTPProblem(403, "foreign_origin", "another site's page asked for this: nothing was done")
+        raise HTTPProblem(403, "foreign_origin", _("another site's page asked for this: nothing was done"))
 
 
 def check_token(request: Request, principal: Principal | None, form: Mapping[str, str] | None) -> None:
@@ -42,7 +43,7 @@ def check_token(request: Request, principal: Principal | None, form: Mapping[str
     given = header(request, "x-csrf-token") or (form or {}).get(FIELD, "")
     if not principal.csrf or not hmac.compare_digest(given.encode(), principal.csrf.encode()):
         raise HTTPProblem(
-            403, "csrf", "this form is not from your session, or is too old: go back, load the page again, and retry"
+            403, "csrf", _("this form is not from your session, or is too old: go back, load the page again, and retry")
         )
 
 

@@ -9,6 +9,7 @@ from twisted.web.server import Request
 
 from iotcenter.identity.enrollment import DEFAULT_LIFETIME
 from iotcenter.model import EventKind
+from iotcenter.texts import _
 from iotcenter.web.addresses import Addresses, Place
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
@@ -44,7 +45,7 @@ class Enrolling:
         token = await self._enrollments.issue(name, lifetime or DEFAULT_LIFETIME, actor, (place.host, place.port))
         row = await self._enrollments.find(parse_token(token).secret)
         if row is None:
-            raise HTTPProblem(409, "withdrawn", "the token was withdrawn already")
+            raise HTTPProblem(409, "withdrawn", _("the token was withdrawn already"))
         self._events.note(
             EventKind.DEVICE_INVITED, actor, name, f"{actor} gave out a token for {name}", expires=row.expires
         )

@@ -15,6 +15,7 @@ from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.interfaces import Refused
 from iotcenter.listening import CannotOpen
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable, StorageError, TookTooLong, TooMuch
+from iotcenter.texts import _
 from iotcenter.wire.arguments import ArgumentsError
 
 log = Logger()
@@ -71,7 +72,7 @@ def _our_fault() -> HTTPProblem:
     return HTTPProblem(
         500,
         "internal",
-        f"Something went wrong in the server. Its log says more at incident {incident}.",
+        _("Something went wrong in the server. Its log says more at incident %(incident)s.", incident=incident),
         incident=incident,
     )
 

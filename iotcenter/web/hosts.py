@@ -19,6 +19,7 @@ from twisted.web.server import Request
 
 from iotcenter.identity.certificates import names_in
 from iotcenter.identity.machine import Names, machine_names
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.headers import headers
@@ -79,14 +80,17 @@ class Hosts:
         """Raise ``HTTPProblem`` where the request is for somebody else."""
         if door is Door.CONTROL:
             return
-        name, _ = parse_host(host_of(request, door)) or ("", None)
+        name, _port = parse_host(host_of(request, door)) or ("", None)
         name = bare(name).rstrip(".")
         if door is Door.HTTP and not _is_address(name) and name not in self._configured and name not in self._known():
             raise HTTPProblem(
                 421,
                 "unknown_host",
-                f"this server does not know itself as {name}: open it by its address, over HTTPS, "
-                f'or add "{name}" to names in [web] of its configuration',
+                _(
+                    "this server does not know itself as %(name)s: open it by its address, over HTTPS, "
+                    'or add "%(name)s" to names in [web] of its configuration',
+                    name=name,
+                ),
             )
 
     def _known(self) -> frozenset[str]:

@@ -35,6 +35,6 @@ class KeyRing:
         self._note(EventKind.KEY_REMOVED, principal, user.lower(), fingerprint)
 
     def _note(self, kind: EventKind, principal: Principal, user: str, fingerprint: str) -> None:
-        done = "added" if kind is EventKind.KEY_ADDED else "removed"
-        text = f"{principal.actor} {done} the SSH key {fingerprint} of {user}"
+        did = "added the SSH key" if kind is EventKind.KEY_ADDED else "removed the SSH key"
+        text = f"{principal.actor} {did} {fingerprint} of {user}"
         self._events.note(kind, principal.actor, user, text, fingerprint=fingerprint)

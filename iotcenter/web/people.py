@@ -10,6 +10,7 @@ from iotcenter.identity.sessions import OpenSession
 from iotcenter.identity.users import canonical
 from iotcenter.model import EventKind, Preferences, Role, User
 from iotcenter.storage.errors import NotFound
+from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.owners import check_own, is_own
 from iotcenter.web.parts import Parts
@@ -60,9 +61,9 @@ class People:
         """Another password for who asks, who knows the ``current`` one and comes from the address ``source``. All of
         their browsers are signed out, this one too."""
         if principal.user is None:
-            raise HTTPProblem(403, "no_account", "this is for people who are signed in")
+            raise HTTPProblem(403, "no_account", _("this is for people who are signed in"))
         if await self._users.authenticate(principal.user.name, current, source) is None:
-            raise Unfit("current", "that is not your password")
+            raise Unfit("current", _("that is not your password"))
         await self.set_password(principal, principal.user.name, password)
 
     async def set_preferences(self, principal: Principal, name: str, preferences: Preferences) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iotcenter.identity.tokens import ApiToken
 from iotcenter.model import EventKind, Role
 from iotcenter.storage.errors import NotFound
+from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.owners import is_own
 from iotcenter.web.parts import Parts
@@ -30,9 +31,9 @@ class TokenDesk:
         """The secret of a new token, which nobody can be told again, and when it ends. It is its maker's; what a token
         makes lasts no longer than itself."""
         if principal.user is None and not principal.role.covers(Role.ADMIN):
-            raise HTTPProblem(403, "role", f"a program that makes tokens needs the role {Role.ADMIN}")
+            raise HTTPProblem(403, "role", _("a program that makes tokens needs the role %(role)s", role=_(Role.ADMIN)))
         if not principal.role.covers(role):
-            raise HTTPProblem(403, "role", f"a token with the role {role} takes somebody who has it")
+            raise HTTPProblem(403, "role", _("a token with the role %(role)s takes somebody who has it", role=_(role)))
         expires = min((end for end in (expires, principal.expires) if end is not None), default=None)
         secret = await self._tokens.create(name, role, expires, principal.owner)
         text = f"{principal.actor} created the token {name} as {role}"

@@ -42,6 +42,15 @@ class FormatTests(BrowserCase):
 
         def act(page: Page) -> None:
             found: Any = page.evaluate(SHOW, CASES)
-            self.assertEqual(found, CASES)
+            self.assertEqual({**found, "german": CASES["german"]}, CASES)
 
         return self.visit(act, "/more", timezone_id="America/Anchorage", locale="ar-EG")
+
+    def test_in_german(self) -> Deferred[None]:
+        """So it is on a page in German."""
+
+        def act(page: Page) -> None:
+            found: Any = page.evaluate(SHOW, CASES["german"])
+            self.assertEqual(found, CASES["german"])
+
+        return self.visit(act, "/more", locale="de-DE")

@@ -21,6 +21,8 @@ const SMALL = 1e-3;
 const LONG = 120;
 const MINUS = "\u2212";
 const THIN_SPACE = "\u202f";
+/** What stands before the decimals where the page's language is spoken. */
+const POINT = _(".");
 const MONTHS = [
   _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"), _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
 ];
@@ -48,7 +50,7 @@ export function number(value, decimals = null) {
   const size = Math.abs(value);
   if (size >= LARGE || (decimals === null && size > 0 && size < SMALL)) {
     const [mantissa, exponent] = value.toExponential(2).split("e");
-    return `${mantissa}e${Number(exponent)}`.replaceAll("-", MINUS);
+    return `${mantissa}e${Number(exponent)}`.replaceAll("-", MINUS).replace(".", POINT);
   }
   return grouped(value.toFixed(decimals ?? places(value)));
 }
@@ -149,5 +151,5 @@ function grouped(digits) {
   const negative = digits.startsWith("-") && /[1-9]/.test(digits);
   let [whole, rest] = digits.replace("-", "").split(".");
   if (whole.length > 4) whole = whole.replace(/\B(?=(\d{3})+$)/g, THIN_SPACE);
-  return (negative ? MINUS : "") + whole + (rest === undefined ? "" : `.${rest}`);
+  return (negative ? MINUS : "") + whole + (rest === undefined ? "" : POINT + rest);
 }

@@ -6,8 +6,11 @@
 import { exact, short } from "./format.js";
 import { live } from "./live.js";
 import { now, zone } from "./page.js";
+import { _ } from "./texts.js";
 
-const LEVELS = ["debug", "info", "warning", "error"];
+/** The levels in rising order, and what they are called. */
+const LEVELS = { "debug": _("debug"), "info": _("info"), "warning": _("warning"), "error": _("error") };
+const RANKS = Object.keys(LEVELS);
 /** Lines kept on the page: what one can scroll through. */
 const MOST = 1000;
 
@@ -51,7 +54,7 @@ function element({ device, id, time, level, text }, named) {
     dateTime: new Date(time * 1000).toISOString(), title: exact(time, zone), textContent: short(time, now(), zone),
   });
   const link = Object.assign(document.createElement("a"), { className: "log-device", href: `/devices/${device}#logs`, textContent: device });
-  row.append(at, " ", ...(named ? [link, " "] : []), piece("log-level", level), " ", piece("log-text", text));
+  row.append(at, " ", ...(named ? [link, " "] : []), piece("log-level", LEVELS[level]), " ", piece("log-text", text));
   return row;
 }
 
@@ -60,12 +63,12 @@ function piece(className, textContent) {
 }
 
 function sift(list, form) {
-  const least = LEVELS.indexOf(form.level.value);
+  const least = RANKS.indexOf(form.level.value);
   const text = form.elements.text.value.toLowerCase();
   const device = form.elements.device?.value;
   let shown = 0;
   for (const row of list.children) {
-    row.hidden = (device && row.dataset.device !== device) || LEVELS.indexOf(row.dataset.level) < least || !row.lastElementChild.textContent.toLowerCase().includes(text);
+    row.hidden = (device && row.dataset.device !== device) || RANKS.indexOf(row.dataset.level) < least || !row.lastElementChild.textContent.toLowerCase().includes(text);
     shown += row.hidden ? 0 : 1;
   }
   list.hidden = shown === 0;

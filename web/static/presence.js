@@ -36,12 +36,17 @@ function firstTime(element) {
   return time;
 }
 
-/** As in rendering.py: the center speaks English, as it does not know who reads. */
+/** As in phrases.py: the center speaks English, as it does not know who reads. */
 function translated(reason) {
   const silent = /^no readings for (.+), expected every (.+)$/.exec(reason);
   if (reason === "it has never been here") return _("it has never been here");
   if (!silent) return reason;
-  return _("no readings for %(silence)s, expected every %(every)s", { silence: silent[1], every: silent[2] });
+  return _("no readings for %(silence)s, expected every %(every)s", { silence: days(silent[1]), every: days(silent[2]) });
+}
+
+function days(length) {
+  const [, count] = /^(\d+) days$/.exec(length) ?? [];
+  return count ? _("%(count)s days", { count }) : length;
 }
 
 function sentence(text) {

@@ -22,7 +22,7 @@ from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.hosts import bare
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.registering import Registering
@@ -78,7 +78,7 @@ class AddDevicePages:
         except Refused as error:
             request.setResponseCode(422)
             field = "name" if isinstance(error, Unfit) and error.field == "name" else "form"
-            return await self._form(principal, name, {field: sentence(str(error))})
+            return await self._form(principal, name, {field: explained(error)})
         self._remember(issued.id, parse_token(issued.token))
         return Redirect(f"/add-device/{issued.id}")
 
@@ -90,7 +90,7 @@ class AddDevicePages:
             row, key = await self._parts.accounts.add_udp(name, version1, principal.actor)
         except (Refused, NameTaken) as error:
             request.setResponseCode(422)
-            return await self._form(principal, name, {"udp": sentence(str(error))}, transport="udp")
+            return await self._form(principal, name, {"udp": explained(error)}, transport="udp")
         visit = Visit(request, principal, door)
         return render_udp_key(self._renderer, self._parts, visit, row.name, UdpKeyForms(row.id, key.hex()), version1)
 
@@ -102,7 +102,7 @@ class AddDevicePages:
             row = await self._registering.add(name, principal.actor)
         except (Refused, NameTaken) as error:
             request.setResponseCode(422)
-            return await self._form(principal, name, {"registrar": sentence(str(error))}, transport="registrar")
+            return await self._form(principal, name, {"registrar": explained(error)}, transport="registrar")
         return Redirect(f"/devices/{row.name}/registration")
 
     @page("/devices/<name>/registration", role=Role.ADMIN)
@@ -187,7 +187,7 @@ class AddDevicePages:
         try:
             return self._enrolling.place(request, door, wanted.strip() or None)
         except Unfit as error:
-            shown["problems"] = {error.field: sentence(str(error))}
+            shown["problems"] = {error.field: explained(error)}
             return self._enrolling.place(request, door)
 
     def _line(self, token: Token, place: Place, wanted: str) -> dict[str, object]:

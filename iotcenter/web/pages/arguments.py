@@ -11,7 +11,7 @@ from typing import Any
 from iotcenter.model import Argument, ArgumentType, CommandOffer
 from iotcenter.texts import _
 from iotcenter.web.pages.times import Moment
-from iotcenter.web.pages.units import MINUS, UNITS, span
+from iotcenter.web.pages.units import MINUS, UNITS, point, span
 from iotcenter.wire.arguments import ArgumentsError
 
 PREFIX = "arg-"
@@ -105,7 +105,10 @@ def in_words(argument: Argument, value: Any, moment: Moment) -> str:
     if isinstance(value, float | int) and argument.type is ArgumentType.DATETIME:
         return moment.exact(value)
     unit = "" if argument.type is ArgumentType.DURATION else UNITS.get(argument.unit, argument.unit)
-    return f"{_text(argument, value, moment)} {unit}".rstrip()
+    text = _text(argument, value, moment)
+    if isinstance(value, float):
+        text = text.replace(".", point())
+    return f"{text} {unit}".rstrip()
 
 
 def _field(
@@ -157,7 +160,9 @@ def _limits(argument: Argument) -> str:
 def _limit(argument: Argument, bound: float | None) -> str:
     if bound is None:
         return ""
-    return span(bound) if argument.type is ArgumentType.DURATION else f"{bound:g}".replace("-", MINUS)
+    if argument.type is ArgumentType.DURATION:
+        return span(bound)
+    return f"{bound:g}".replace("-", MINUS).replace(".", point())
 
 
 def _text(argument: Argument, value: Any, moment: Moment) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from iotcenter.center.presence import in_words
 from iotcenter.model import Account, ClockState, Device
 from iotcenter.texts import _, ngettext
-from iotcenter.web.pages.units import number
+from iotcenter.web.pages.phrases import retold
+from iotcenter.web.pages.units import number, point
 
 
 def clock(device: Device) -> str:
@@ -16,13 +17,17 @@ def clock(device: Device) -> str:
         return _("unknown until it reports")
     off = abs(device.clock_offset)
     way = (
-        _("%(length)s ahead", length=in_words(off))
+        _("%(length)s ahead", length=_length(off))
         if device.clock_offset > 0
-        else _("%(length)s behind", length=in_words(off))
+        else _("%(length)s behind", length=_length(off))
     )
     if device.clock is ClockState.WRONG:
         return _("%(way)s: the times of its readings are set right", way=way)
     return _("correct") if off < 1 else _("correct (%(way)s)", way=way)
+
+
+def _length(seconds: float) -> str:
+    return retold(in_words(seconds)).replace(".", point())
 
 
 def account(device: Device) -> str:

@@ -10,10 +10,12 @@ from twisted.web.server import Request
 
 from iotcenter.center.errors import DeviceOffline, TooManyCommands, UnknownCommand
 from iotcenter.model import CommandOffer, Device, Role
+from iotcenter.texts import _
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.arguments import given, texts
 from iotcenter.web.pages.command_forms import LIFETIMES, CommandForm, command_form
 from iotcenter.web.pages.error import find_device
+from iotcenter.web.pages.phrases import retold
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
@@ -58,9 +60,10 @@ class CommandPages:
         except ArgumentsError as error:
             status, words, problems = 422, "", error.problems
         except DeviceOffline:
-            status, words = 409, f"{name} has gone offline. Choose how long the command may wait, and send it again."
+            status = 409
+            words = _("%(name)s has gone offline. Choose how long the command may wait, and send it again.", name=name)
         except TooManyCommands as error:
-            status, words = 429, str(error)
+            status, words = 429, retold(str(error))
         request.setResponseCode(status)
         filled = command_form(offer, self._renderer.moment(principal), form, problems, words)
         return self._render(principal, find_device(self._parts, name), filled)

@@ -9,6 +9,7 @@ from iotcenter.center.errors import UnknownDevice
 from iotcenter.model import Device
 from iotcenter.texts import N_, _
 from iotcenter.web.errors import HTTPProblem
+from iotcenter.web.pages.phrases import retold
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
@@ -52,7 +53,7 @@ class ErrorPages:
             principal,
             problem=problem,
             title=_(TITLES.get(problem.status, N_("Something went wrong"))),
-            message=sentence(_(problem.message)),
+            message=sentence(retold(problem.message)),
             near=problem.near if isinstance(problem, NoSuchDevice) else (),
         )
 

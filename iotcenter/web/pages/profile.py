@@ -10,6 +10,7 @@ from twisted.web.server import Request
 
 from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
 from iotcenter.model import Preferences, User
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import Redirect, page
@@ -94,7 +95,7 @@ class ProfilePages:
 def own_account(principal: Principal) -> User:
     """The account of who asks. Raises ``HTTPProblem`` for programs, which have none."""
     if principal.user is None:
-        raise HTTPProblem(403, "no_account", "this is for people who are signed in")
+        raise HTTPProblem(403, "no_account", _("this is for people who are signed in"))
     return principal.user
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -13,10 +12,11 @@ from jinja2.runtime import Context
 
 from iotcenter import __version__, texts
 from iotcenter.model import Command, CommandOffer, Device, Preferences, Role, SeriesValue, Value
-from iotcenter.texts import N_, _
+from iotcenter.texts import N_
 from iotcenter.web.browsers import browser_of
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
+from iotcenter.web.pages.phrases import happened, retold
 from iotcenter.web.pages.times import Moment, moment_of
 from iotcenter.web.pages.units import Quantity, number, quantity, span
 from iotcenter.web.pages.views import is_stale, layout, offering, shape
@@ -32,15 +32,13 @@ PLACES = (
 )
 """Where the bar leads: key, URL, label, and the least role that may go there."""
 
-SILENT = re.compile(r"no readings for (?P<silence>.+), expected every (?P<every>.+)")
-"""What the center says of a device that is late; it speaks English, as it does not know who reads."""
-
 WORDS = (
-    *(N_("online"), N_("late"), N_("offline"), N_("it has never been here")),
+    *(N_("online"), N_("late"), N_("offline")),
     *(N_("queued"), N_("sent"), N_("received"), N_("done"), N_("failed"), N_("expired"), N_("cancelled")),
     *(N_("rising"), N_("falling"), N_("steady")),
     *(N_("viewer"), N_("operator"), N_("admin")),
     *(N_("running"), N_("hung"), N_("missing")),
+    *(N_("debug"), N_("info"), N_("warning"), N_("error")),
     N_("there is nothing here"),
 )
 """What enumerations, and words of the lower floors, are called on pages."""
@@ -116,6 +114,8 @@ def compiled(build: str) -> Environment:
         said=said,
         reason=reason,
         sentence=sentence,
+        retold=retold,
+        happened=happened,
         grouped=grouped,
         sized=sized,
     )
@@ -170,10 +170,12 @@ def said(command: Command, device: Device, moment: Moment) -> list[tuple[str, st
 
 def reason(device: Device) -> str:
     """Why a device is not online, as a sentence; empty where there is no more to say than its state does."""
-    silent = SILENT.fullmatch(device.reason)
-    if silent is not None:
-        return sentence(_("no readings for %(silence)s, expected every %(every)s", **silent.groupdict()))
-    return sentence(texts.gettext(device.reason))
+    return sentence(retold(device.reason))
+
+
+def explained(error: Exception) -> str:
+    """What ``error`` says, as a sentence in the reader's language."""
+    return sentence(retold(str(error)))
 
 
 def sentence(text: str) -> str:

@@ -12,7 +12,7 @@ from iotcenter.interfaces import Refused
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import header, peer
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.people import People
 from iotcenter.web.principal import Principal, keep_session
@@ -52,7 +52,7 @@ class ResetPages:
         except (Unfit, Overloaded) as error:
             request.setResponseCode(422)
             whose = await self._links.check(secret)
-            problems = {"password": sentence(str(error))}
+            problems = {"password": explained(error)}
             return self._renderer.render("reset.html", None, secret=secret, name=whose or "", problems=problems)
         except Refused:
             return self._refuse(request)

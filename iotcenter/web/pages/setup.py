@@ -13,7 +13,7 @@ from iotcenter.interfaces import Refused
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import header, peer
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.pages.times import zone_names
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, keep_session
@@ -51,7 +51,7 @@ class SetupPages:
             )
         except Unfit as error:
             request.setResponseCode(422)
-            return self._render(secret, form, {error.field: sentence(str(error))})
+            return self._render(secret, form, {error.field: explained(error)})
         except Refused:
             return await self._refuse(request)
         agent = header(request, "user-agent") or ""

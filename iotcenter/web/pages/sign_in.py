@@ -14,7 +14,7 @@ from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import header, peer
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, Via, drop_session, keep_session, session_secret
 from iotcenter.web.security import local_path
@@ -54,7 +54,7 @@ class SignInPages:
             request.setResponseCode(429)
             if isinstance(error, TooManyTries):
                 request.setHeader("Retry-After", str(error.retry_after))
-            return await self._render(wanted, name, {"form": sentence(str(error))})
+            return await self._render(wanted, name, {"form": explained(error)})
         if user is None:
             if self._refusals.allow():
                 text = f"A sign-in from {peer(request)} was refused"

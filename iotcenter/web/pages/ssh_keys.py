@@ -13,7 +13,7 @@ from iotcenter.storage.errors import NameTaken, NotFound
 from iotcenter.storage.ssh_keys import TooManyKeys
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.key_ring import KeyRing
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
@@ -38,7 +38,7 @@ class SshKeyPages:
             await self._ring.add(principal, principal.name, text)
         except (Unfit, NameTaken, TooManyKeys) as error:
             request.setResponseCode(422)
-            return await self._render(principal, text, {"key": sentence(str(error))})
+            return await self._render(principal, text, {"key": explained(error)})
         return Redirect("/ssh-keys")
 
     @page("/ssh-keys/remove", role=Role.OPERATOR, methods=("POST",))

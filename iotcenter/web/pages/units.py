@@ -105,11 +105,16 @@ def number(value: float, decimals: int | None = None) -> str:
     exact = Decimal(value)
     size = abs(value)
     if size >= LARGE or (decimals is None and 0 < size < SMALL):
-        mantissa, _, exponent = f"{_THREE.plus(exact):.2e}".partition("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
+        mantissa, _e, exponent = f"{_THREE.plus(exact):.2e}".partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", MINUS).replace(".", point())
     places = _places(exact) if decimals is None else decimals
     digits = f"{exact.quantize(Decimal(1).scaleb(-places), context=_EXACT):f}"
     return _grouped(digits)
+
+
+def point() -> str:
+    """What stands before the decimals where the reader's language is spoken."""
+    return _(".")
 
 
 def span(seconds: float) -> str:
@@ -142,7 +147,7 @@ def _bytes(value: float, behind: str) -> Quantity:
 def _grouped(digits: str) -> str:
     """``digits`` with a real minus sign, and thin spaces between the thousands where there are five digits and more."""
     sign = MINUS if digits.startswith("-") and digits.strip("-0.") else ""
-    whole, point, rest = digits.lstrip("-").partition(".")
+    whole, _point, rest = digits.lstrip("-").partition(".")
     if len(whole) > 4:
         whole = f"{int(whole):,}".replace(",", THIN_SPACE)
-    return sign + whole + point + rest
+    return sign + whole + (point() + rest if rest else "")

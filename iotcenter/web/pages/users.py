@@ -17,7 +17,7 @@ from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.key_ring import KeyRing
 from iotcenter.web.owners import is_own
-from iotcenter.web.pages.rendering import Renderer, sentence
+from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.people import People
 from iotcenter.web.principal import Principal
@@ -65,7 +65,7 @@ class UserPages:
         try:
             await self._people.set_role(principal, name, role_in(form))
         except LastAdmin as error:
-            return await self._refuse(request, principal, name, {"role": sentence(str(error))})
+            return await self._refuse(request, principal, name, {"role": explained(error)})
         return Redirect(f"/users/{name}")
 
     @page("/users/<name>/password", role=Role.ADMIN, methods=("POST",))
@@ -97,7 +97,7 @@ class UserPages:
         try:
             await self._people.remove(principal, name)
         except LastAdmin as error:
-            return await self._refuse(request, principal, name, {"confirm": sentence(str(error))})
+            return await self._refuse(request, principal, name, {"confirm": explained(error)})
         return Redirect("/users")
 
     @page("/users/<name>/sessions/end", methods=("POST",))
@@ -158,4 +158,4 @@ def role_in(form: Mapping[str, str]) -> Role:
 def problems_of(error: Exception) -> dict[str, str]:
     """What was refused, at the field at fault."""
     field = error.field if isinstance(error, Unfit) else "name" if isinstance(error, NameTaken) else "form"
-    return {field: sentence(str(error))}
+    return {field: explained(error)}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from contextvars import copy_context
+from gettext import NullTranslations
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.model import LARGEST, Hours, Preferences, UnitSystem
+from iotcenter.texts import speak
+from iotcenter.web.assets import Assets
 from iotcenter.web.conversions import CONVERSIONS, conversion
 from iotcenter.web.pages.times import Moment, moment_of, zone_names
 from iotcenter.web.pages.units import Quantity, number, quantity, span
@@ -19,17 +24,40 @@ CASES = json.loads(Path(__file__).with_name("formats.json").read_text())
 """What is shown for what; the browser tests hold ``format.js`` to the same."""
 
 
+def german() -> NullTranslations:
+    """The catalog of those who read German."""
+    return Assets.load().languages.choose("de", ())
+
+
 class QuantityTests(SynchronousTestCase):
     """``quantity``, ``number`` and ``span``."""
 
     def test_values_look_as_written_down(self) -> None:
         """Each value in formats.json is shown as it says there."""
-        for value, unit, decimals, text, shown in CASES["quantities"]:
-            self.assertEqual(quantity(value, unit, decimals), Quantity(text, shown), (value, unit, decimals))
+        self.check_quantities(CASES)
 
     def test_converted_values_look_as_written_down(self) -> None:
         """So does each value in the units that somebody prefers; what cannot be converted stays as it is."""
-        for value, unit, decimals, system, text, shown in CASES["conversions"]:
+        self.check_conversions(CASES)
+
+    def test_values_in_german(self) -> None:
+        """In German they have a comma."""
+        copy_context().run(self.in_german)
+
+    def in_german(self) -> None:
+        """The same, for whoever reads German."""
+        speak(german())
+        self.check_quantities(CASES["german"])
+        self.check_conversions(CASES["german"])
+
+    def check_quantities(self, cases: Any) -> None:
+        """Values as they were measured."""
+        for value, unit, decimals, text, shown in cases["quantities"]:
+            self.assertEqual(quantity(value, unit, decimals), Quantity(text, shown), (value, unit, decimals))
+
+    def check_conversions(self, cases: Any) -> None:
+        """Values in other units."""
+        for value, unit, decimals, system, text, shown in cases["conversions"]:
             found = quantity(value, unit, decimals, UnitSystem(system))
             self.assertEqual(found, Quantity(text, shown), (value, unit, system))
 
@@ -68,15 +96,24 @@ class MomentTests(SynchronousTestCase):
 
     def test_times_look_as_written_down(self) -> None:
         """Each time in formats.json is shown as it says there, in its zone."""
-        for time, zone, exact, short in CASES["times"]:
-            moment = Moment(CASES["now"], zone)
-            self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
+        self.check_times(CASES)
 
-    def test_twelve_hours(self) -> None:
-        """So do they where clocks go up to 12."""
-        for time, zone, exact, short in CASES["twelve"]:
-            moment = Moment(CASES["now"], zone, twelve=True)
-            self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
+    def test_times_in_german(self) -> None:
+        """So it is in German."""
+        copy_context().run(self.in_german)
+
+    def in_german(self) -> None:
+        """The same, for whoever reads German."""
+        speak(german())
+        self.check_times(CASES["german"])
+        self.check_agos(CASES["german"])
+
+    def check_times(self, cases: Any) -> None:
+        """Times where clocks go up to 24, and up to 12."""
+        for key, twelve in (("times", False), ("twelve", True)):
+            for time, zone, exact, short in cases[key]:
+                moment = Moment(cases["now"], zone, twelve)
+                self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
 
     def test_what_is_usual(self) -> None:
         """Without a choice, clocks go as is usual where the browser's first language is spoken."""
@@ -88,7 +125,11 @@ class MomentTests(SynchronousTestCase):
 
     def test_how_long_ago(self) -> None:
         """What was is so long ago, what will be is in so long, and what is about now is now."""
-        for passed, text in CASES["agos"]:
+        self.check_agos(CASES)
+
+    def check_agos(self, cases: Any) -> None:
+        """How long ago, and in how long."""
+        for passed, text in cases["agos"]:
             self.assertEqual(Moment(1e9).ago(1e9 - passed), text)
 
     def test_for_machines(self) -> None:
