@@ -153,6 +153,9 @@ TOLD = frozenset(["every", "often", "reason", "role", "silence", "span", "state"
 SHAPES = {"count": r"\d+", "detail": r"[^(]+", "listen": r"\d+", "port": r"\d+"}
 """What values look like, where not anything will do. Hostile text takes no longer for it than other text."""
 
+LONGEST = 300
+"""Characters of a text that is looked up: ours are shorter, and what devices say can be made to take long."""
+
 PLACE = re.compile(r"%\((\w+)\)s")
 
 
@@ -163,7 +166,7 @@ def happened(event: Event) -> str:
 
 def retold(text: str, phrases: tuple[str, ...] = PHRASES) -> str:
     """``text``, which is one of ``phrases`` or a marked text without values."""
-    if language() == "en":
+    if language() == "en" or len(text) > LONGEST:
         return text
     for phrase in phrases:
         found = _pattern(phrase).fullmatch(text)
