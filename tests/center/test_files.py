@@ -240,6 +240,16 @@ class RefusingTests(FilesCase):
         self.assertEqual((answer.state, answer.retry), (FileState.BUSY, files.LATER))
         self.assertIn("disk is nearly full", answer.reason)
 
+    async def test_disk_fills_up_meanwhile(self) -> None:
+        """So does one that had begun: others have begun theirs as well. Then it goes on where it was."""
+        link, self.attachment = self.join()
+        first, second, _ = pieces(file())
+        await self.say(first, link)
+        self.patch(stored_files, "RESERVE", 2**62)
+        self.assertIs((await self.say(second, link)).state, FileState.BUSY)
+        self.patch(stored_files, "RESERVE", 0)
+        self.assertEqual((await self.say(second, link)).offset, 8192)
+
 
 class KeepingTests(FilesCase):
     """What is kept, and for how long."""
@@ -271,6 +281,15 @@ class KeepingTests(FilesCase):
         self.device = (await self.accounts.add("greedy", "tls", "ann")).id
         await self.send_some(5)
         self.assertEqual(await self.names(), ["4", "3", "kitchen"])
+
+    async def test_many_make_way(self) -> None:
+        """So it is where many have to go at once, such as after the limit was lowered: each keeps as much."""
+        await self.send_some(3)
+        self.device = (await self.accounts.add("greedy", "tls", "ann")).id
+        await self.send_some(6, 3)
+        self.limit(total=4 * len(JPEG))
+        await self.send_some(1, 9)
+        self.assertEqual(await self.names(), ["9", "8", "2", "1"])
 
     async def test_keep_fewer(self) -> None:
         """A device's own limit holds at once, and from then on."""

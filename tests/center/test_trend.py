@@ -6,11 +6,13 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.trend import ENOUGH, TrendOf
 from iotcenter.model import Reading, Trend
+from iotcenter.storage.answers import Question
 from iotcenter.wire.messages import Ack, Report
 from tests.center.support import NOW, CenterTestCase, report
 
@@ -45,8 +47,22 @@ class RecallTests(CenterTestCase):
         self.assertEqual(self.trend(), Trend.RISING)
 
     async def test_end(self) -> None:
-        """A server that stops at once leaves nothing behind."""
+        """A server that stops at once looks up no more."""
+        link, attachment = self.join()
+        acknowledged = link.next(Ack)
+        attachment.received(Report(1, 1, (Reading("temperature", 20.0, NOW), Reading("humidity", 50.0, NOW))))
+        await acknowledged
         self.center.stop()
+        asked: list[Deferred[None]] = []
+
+        def query(_: Question) -> Deferred[None]:
+            asked.append(Deferred())
+            return asked[-1]
+
+        self.patch(self.store.readings, "query", query)
+        await self.open_center()
+        self.center.stop()
+        self.assertEqual([one.called for one in asked], [True])
 
     def trend(self) -> Trend | None:
         """Where the series goes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,16 @@ class BreakTests(UploadCase):
         self.begin()
         self.assertEqual(self.waiting(), [whole])
 
+    def test_what_is_no_file(self) -> None:
+        """A folder, or a pipe, which nobody would ever read, is left alone: the files around it are sent."""
+        self.app.upload(PHOTO)
+        (self.folder_of_queue / "000000000002").mkdir()
+        os.mkfifo(self.folder_of_queue / "000000000003")
+        self.begin()
+        self.connect()
+        self.assertEqual(self.take_all(), PHOTO)
+        self.assertEqual(self.waiting(), ["000000000002", "000000000003"])
+
     def test_a_server_without_files(self) -> None:
         """They wait for one that takes them, and the log says so."""
         self.app.upload(PHOTO)
@@ -282,6 +293,12 @@ class BoundTests(UploadCase):
         self.assertEqual("file.bin is empty", self.refused(b""))
         self.assertIn("missing.jpg cannot be kept: No such file", self.refused(Path("missing.jpg")))
         self.assertIn("missing.jpg", self.bench.log.lines[-1])
+
+    def test_a_queue_that_cannot_be_read(self) -> None:
+        """Nothing is put over what may wait there from an earlier start."""
+        queue = UploadQueue(self.folder(), UploadSettings())
+        error = self.assertRaises(UploadError, queue.put, Upload(b"x"), START)
+        self.assertIn("what waits to be sent could not be read", str(error))
 
     def test_over_udp(self) -> None:
         """It says what is needed."""

@@ -120,6 +120,16 @@ class FlippedTests(DamageTestCase):
             except (sqlite3.DatabaseError, UnicodeDecodeError):
                 return True
 
+    async def test_names_that_are_no_text(self) -> None:
+        """SQLite quotes what is damaged, which need not be text: it is damage as any other."""
+        with closing(sqlite3.connect(self.file)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(
+                "UPDATE sqlite_schema SET name = CAST(x'ff' AS TEXT), sql = 'CREATE' WHERE name = 'file'"
+            )
+            connection.commit()
+        self.assertEqual(damage.check(self.file, lambda: False), ("its schema is damaged", True))
+
     async def test_series(self) -> None:
         """The readings of a table of series that cannot be read are found by its index."""
         with closing(sqlite3.connect(self.file)) as connection:

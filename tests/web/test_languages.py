@@ -12,7 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.model import Preferences, Role
 from iotcenter.texts import N_, _, language, ngettext, speak
+from iotcenter.web.clocks import LONGEST, MOST, asked_languages
 from iotcenter.web.languages import Languages
+from tests.web.requests import request
 from tests.web.support import NOBODY, WebTestCase
 
 KEY = N_("Password")
@@ -83,6 +85,25 @@ class ChoiceTests(SynchronousTestCase):
         ):
             self.assertEqual(self.code("", *asked), code, asked)
         self.assertEqual(self.code("tlh", "de"), "de")
+
+
+class AskedTests(SynchronousTestCase):
+    """What browsers ask for."""
+
+    def asked(self, *values: str) -> tuple[str, ...]:
+        """The languages in the headers of a request."""
+        made = request()
+        made.requestHeaders.setRawHeaders("accept-language", values)
+        return asked_languages(made)
+
+    def test_best_first(self) -> None:
+        """They come in the order of their qualities, whatever the order of the headers; what is not wanted does not."""
+        self.assertEqual(self.asked("en;q=0.5, fr;q=0", "de-AT"), ("de-AT", "en"))
+
+    def test_bounds(self) -> None:
+        """Nobody is made to read more than a browser of people sends."""
+        self.assertEqual(self.asked("fr;q=0.1," + " " * LONGEST + "de"), ("fr",))
+        self.assertEqual(len(self.asked(",".join(f"x{number}" for number in range(MOST + 1)))), MOST)
 
 
 class PageTests(WebTestCase):

@@ -86,6 +86,12 @@ class PhraseTests(SynchronousTestCase):
         for (kind, text), told in HAPPENED.items():
             self.assertEqual(self.in_german(happened, event(kind, text)), told)
 
+    def test_long_texts(self) -> None:
+        """What is longer than all that is said here stays as it is: devices could make it take long."""
+        for name, told in (("x" * 100, True), ("x" * phrases.LONGEST, False)):
+            text = f"anna revoked {name}"
+            self.assertEqual(self.in_german(happened, event(EventKind.DEVICE_REVOKED, text)) != text, told)
+
     def test_what_is_said_now(self) -> None:
         """The forecast and the reasons of devices are told, whichever it is."""
         forecasts = [foretell([(0.0, 0), (10**5, size)], 10**8)[1] for size in (0, 10**6, 10**9)] + [foretell([], 0)[1]]
