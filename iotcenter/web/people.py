@@ -11,8 +11,7 @@ from iotcenter.identity.users import canonical
 from iotcenter.model import EventKind, Preferences, Role, User
 from iotcenter.storage.errors import NotFound
 from iotcenter.texts import _
-from iotcenter.web.errors import HTTPProblem
-from iotcenter.web.owners import check_own, is_own
+from iotcenter.web.owners import check_own, is_own, own_account
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, actor_of_token
 
@@ -60,11 +59,10 @@ class People:
     async def change_own_password(self, principal: Principal, current: str, password: str, source: str) -> None:
         """Another password for who asks, who knows the ``current`` one and comes from the address ``source``. All of
         their browsers are signed out, this one too."""
-        if principal.user is None:
-            raise HTTPProblem(403, "no_account", _("this is for people who are signed in"))
-        if await self._users.authenticate(principal.user.name, current, source) is None:
+        user = own_account(principal)
+        if await self._users.authenticate(user.name, current, source) is None:
             raise Unfit("current", _("that is not your password"))
-        await self.set_password(principal, principal.user.name, password)
+        await self.set_password(principal, user.name, password)
 
     async def set_preferences(self, principal: Principal, name: str, preferences: Preferences) -> None:
         """How somebody sees things: one's own, or as an admin anybody's."""

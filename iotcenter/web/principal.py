@@ -13,7 +13,7 @@ from iotcenter.model import Preferences, Role, User
 from iotcenter.web.clocks import asked_languages
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
-from iotcenter.web.headers import header
+from iotcenter.web.headers import header, peer
 
 if TYPE_CHECKING:
     from iotcenter.web.parts import Parts
@@ -155,8 +155,9 @@ def session_secret(request: Request, door: Door) -> str | None:
     return _cookie(request, cookie_name(door))
 
 
-def keep_session(request: Request, door: Door, secret: str) -> None:
-    """Have the browser keep the session: what to do after a sign-in."""
+async def begin_session(request: Request, parts: Parts, door: Door, user: str) -> None:
+    """Sign the browser in as ``user``, who has proven to be."""
+    secret = await parts.sessions.create(user, peer(request), header(request, "user-agent") or "")
     _set_cookie(request, door, cookie_name(door), secret, SESSION_LIFETIME)
 
 

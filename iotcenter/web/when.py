@@ -67,7 +67,7 @@ def zone_named(name: str) -> tzinfo:
     return known_zone(name) or UTC
 
 
-def known_zone(name: str) -> tzinfo | None:
+def known_zone(name: str) -> ZoneInfo | None:
     """The time zone of that name; None where this machine does not know it."""
     try:
         return ZoneInfo(name)

@@ -22,6 +22,7 @@ from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.hosts import bare
+from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
@@ -108,7 +109,7 @@ class AddDevicePages:
     @page("/devices/<name>/registration", role=Role.ADMIN)
     async def registration(self, request: Request, principal: Principal, name: str, door: Door) -> str | Redirect:
         """What to run on a device that shall register."""
-        device = self._parts.center.devices.get(name)
+        device = find_device(self._parts, name)
         if device.transport != TRANSPORT:
             return Redirect(f"/devices/{device.name}")
         line = self._registering.line(device.name, request, door)

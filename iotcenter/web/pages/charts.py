@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +14,7 @@ from iotcenter.storage.answers import BucketColumns, Columns
 from iotcenter.storage.errors import TooMuch
 from iotcenter.texts import N_, _
 from iotcenter.web.guard import page
+from iotcenter.web.pages.bookmarks import bookmark
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.times import TIMES
 from iotcenter.web.parts import Parts
@@ -56,13 +56,7 @@ class ChartQuery(Struct, frozen=True, rename={"start": "from", "end": "to"}):
 
     def link(self, **changes: object) -> str:
         """The address of this chart with something else about it."""
-        fields = msgspec.to_builtins(msgspec.structs.replace(self, **changes))
-        plain = msgspec.to_builtins(_PLAIN)
-        said = {name: value for name, value in fields.items() if value != plain[name]}
-        return "/charts" + ("?" + urlencode(said, doseq=True) if said else "")
-
-
-_PLAIN = ChartQuery()
+        return bookmark("/charts", self, **changes)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import msgspec
 from msgspec import Struct
 from twisted.web.server import Request
@@ -11,6 +9,7 @@ from twisted.web.server import Request
 from iotcenter.model import PresenceState
 from iotcenter.texts import N_
 from iotcenter.web.guard import page
+from iotcenter.web.pages.bookmarks import bookmark
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.views import SORTS, counts, select
 from iotcenter.web.parts import Parts
@@ -55,12 +54,7 @@ class DevicesQuery(Struct, frozen=True):
 
     def link(self, **changes: str | int) -> str:
         """The address of this view with something else about it."""
-        fields = {**msgspec.structs.asdict(self), **changes}
-        said = {name: value for name, value in fields.items() if value != getattr(_PLAIN, name)}
-        return "/devices" + ("?" + urlencode(said, doseq=True) if said else "")
-
-
-_PLAIN = DevicesQuery()
+        return bookmark("/devices", self, **changes)
 
 
 class DevicesPages:

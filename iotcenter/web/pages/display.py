@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from msgspec import Struct
 from twisted.web.server import Request
@@ -14,6 +13,7 @@ from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
 from iotcenter.web.headers import peer
+from iotcenter.web.pages.bookmarks import bookmark
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.warmth import warmth
 from iotcenter.web.parts import Parts
@@ -34,8 +34,7 @@ class DisplayQuery(Struct, frozen=True):
 
     def link(self, s: Iterable[str], choose: str = "yes") -> str:
         """The address of a display with these series."""
-        fields = {"s": list(s), "choose": choose, "device": self.device if choose else ""}
-        return "/display?" + urlencode({name: value for name, value in fields.items() if value}, doseq=True)
+        return bookmark("/display", self, s=tuple(s), choose=choose, device=self.device if choose else "")
 
 
 @dataclass(frozen=True)

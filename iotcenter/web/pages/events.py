@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-import msgspec
 from msgspec import Meta, Struct
 from twisted.web.server import Request
 
@@ -13,6 +11,7 @@ from iotcenter.model import EventKind, Role
 from iotcenter.storage.events import LAST_ID, EventFilter
 from iotcenter.texts import N_, _
 from iotcenter.web.guard import page
+from iotcenter.web.pages.bookmarks import bookmark
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.times import TIMES
 from iotcenter.web.parts import Parts
@@ -65,9 +64,7 @@ class EventsQuery(Struct, frozen=True, rename={"start": "from", "end": "to"}):
 
     def link(self, address: str = "/events", **changes: Any) -> str:
         """This view with something else about it, or the same of another ``address``."""
-        fields = msgspec.to_builtins(msgspec.structs.replace(self, **changes))
-        said = {name: value for name, value in fields.items() if value not in ("", LAST_ID)}
-        return address + ("?" + urlencode(said) if said else "")
+        return bookmark(address, self, **changes)
 
 
 class EventPages:

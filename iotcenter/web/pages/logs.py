@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-import msgspec
 from msgspec import Meta, Struct
 from twisted.web.server import Request
 
 from iotcenter.model import LogLevel
 from iotcenter.storage.logs import Place
 from iotcenter.web.guard import page
+from iotcenter.web.pages.bookmarks import bookmark
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.parts import Parts
@@ -46,9 +45,7 @@ class LogsQuery(Struct, frozen=True):
 
     def link(self, address: str = "/logs", **changes: Any) -> str:
         """This view with something else about it, or the same at another ``address``."""
-        fields = msgspec.to_builtins(msgspec.structs.replace(self, **changes))
-        said = {name: value for name, value in fields.items() if value and (name, value) != ("level", LogLevel.DEBUG)}
-        return address + ("?" + urlencode(said) if said else "")
+        return bookmark(address, self, **changes)
 
 
 class LogsPages:

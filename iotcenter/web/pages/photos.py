@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-import msgspec
 from msgspec import Meta, Struct
 from twisted.web.server import Request
 
@@ -16,6 +14,7 @@ from iotcenter.storage.errors import NotFound
 from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import ID, Redirect, page
+from iotcenter.web.pages.bookmarks import bookmark
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.parts import Parts
@@ -34,9 +33,7 @@ class PhotosQuery(Struct, frozen=True):
 
     def link(self, **changes: Any) -> str:
         """This view with something else about it."""
-        fields = msgspec.to_builtins(msgspec.structs.replace(self, **changes))
-        said = {name: value for name, value in fields.items() if value}
-        return "/photos" + ("?" + urlencode(said) if said else "")
+        return bookmark("/photos", self, **changes)
 
 
 class PhotoPages:

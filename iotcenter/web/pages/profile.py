@@ -9,19 +9,19 @@ from msgspec import Struct
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Overloaded, TooManyTries, Unfit
-from iotcenter.model import Preferences, User
-from iotcenter.texts import _
+from iotcenter.model import Preferences
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.headers import header, peer
+from iotcenter.web.headers import peer
+from iotcenter.web.owners import own_account
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.pages.setup import by_region
 from iotcenter.web.pages.times import zone_names
 from iotcenter.web.pages.users import problems_of
 from iotcenter.web.parts import Parts
 from iotcenter.web.people import People
-from iotcenter.web.principal import Principal, keep_session
+from iotcenter.web.principal import Principal, begin_session
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
 """What its speakers call each language."""
@@ -37,8 +37,8 @@ class ProfilePages:
     """Where people say what they like."""
 
     def __init__(self, parts: Parts, renderer: Renderer) -> None:
+        self._parts = parts
         self._people = People(parts)
-        self._sessions = parts.sessions
         self._codes = parts.assets.languages.codes
         self._renderer = renderer
 
@@ -72,8 +72,7 @@ class ProfilePages:
         except (Unfit, Overloaded, TooManyTries) as error:
             request.setResponseCode(422)
             return await self._render(principal, user.preferences, problems_of(error))
-        agent = header(request, "user-agent") or ""
-        keep_session(request, door, await self._sessions.create(user.name, peer(request), agent))
+        await begin_session(request, self._parts, door, user.name)
         return Redirect("/profile?saved=yes")
 
     async def _render(
@@ -90,13 +89,6 @@ class ProfilePages:
             problems=problems or {},
             saved=saved,
         )
-
-
-def own_account(principal: Principal) -> User:
-    """The account of who asks. Raises ``HTTPProblem`` for programs, which have none."""
-    if principal.user is None:
-        raise HTTPProblem(403, "no_account", _("this is for people who are signed in"))
-    return principal.user
 
 
 def read_preferences(form: Mapping[str, str], before: Preferences) -> Preferences:

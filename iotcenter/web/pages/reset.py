@@ -11,11 +11,10 @@ from iotcenter.identity.errors import Overloaded, Unfit
 from iotcenter.interfaces import Refused
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.headers import header, peer
 from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
 from iotcenter.web.people import People
-from iotcenter.web.principal import Principal, keep_session
+from iotcenter.web.principal import Principal, begin_session
 
 
 class ResetQuery(Struct, frozen=True):
@@ -28,8 +27,8 @@ class ResetPages:
     """For those who forgot their password, and were given a link by an admin."""
 
     def __init__(self, parts: Parts, renderer: Renderer) -> None:
+        self._parts = parts
         self._links = parts.reset_links
-        self._sessions = parts.sessions
         self._people = People(parts)
         self._renderer = renderer
 
@@ -56,8 +55,7 @@ class ResetPages:
             return self._renderer.render("reset.html", None, secret=secret, name=whose or "", problems=problems)
         except Refused:
             return self._refuse(request)
-        agent = header(request, "user-agent") or ""
-        keep_session(request, door, await self._sessions.create(name, peer(request), agent))
+        await begin_session(request, self._parts, door, name)
         return Redirect("/")
 
     def _refuse(self, request: Request) -> str:

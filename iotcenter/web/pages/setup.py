@@ -12,11 +12,10 @@ from iotcenter.identity.errors import Unfit
 from iotcenter.interfaces import Refused
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.headers import header, peer
 from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.pages.times import zone_names
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal, keep_session
+from iotcenter.web.principal import Principal, begin_session
 
 
 class SetupQuery(Struct, frozen=True):
@@ -54,8 +53,7 @@ class SetupPages:
             return self._render(secret, form, {error.field: explained(error)})
         except Refused:
             return await self._refuse(request)
-        agent = header(request, "user-agent") or ""
-        keep_session(request, door, await self._parts.sessions.create(user.name, peer(request), agent))
+        await begin_session(request, self._parts, door, user.name)
         return Redirect("/add-device?first=yes")
 
     def _render(self, secret: str, form: Mapping[str, str], problems: dict[str, str] | None = None) -> str:

@@ -13,10 +13,10 @@ from iotcenter.model import EventKind
 from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.headers import header, peer
+from iotcenter.web.headers import peer
 from iotcenter.web.pages.rendering import Renderer, explained
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal, Via, drop_session, keep_session, session_secret
+from iotcenter.web.principal import Principal, Via, begin_session, drop_session, session_secret
 from iotcenter.web.security import local_path
 
 
@@ -63,8 +63,7 @@ class SignInPages:
             return await self._render(wanted, name, {"password": _("The name or the password is wrong.")})
         text = f"{user.name} signed in from {peer(request)}"
         self._parts.center.events.note(EventKind.SIGNED_IN, user.name, user.name, text, address=peer(request))
-        agent = header(request, "user-agent") or ""
-        keep_session(request, door, await self._parts.sessions.create(user.name, peer(request), agent))
+        await begin_session(request, self._parts, door, user.name)
         return Redirect(wanted)
 
     @page("/sign-out", methods=("POST",))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from iotcenter.model import Hours, Preferences
 from iotcenter.texts import N_, _
 from iotcenter.web.clocks import counts_to_twelve
 from iotcenter.web.pages.units import THIN_SPACE, span
+from iotcenter.web.when import known_zone
 
 MONTHS = (
     N_("Jan"),
@@ -48,20 +49,12 @@ def zone_names() -> tuple[str, ...]:
     return ("UTC", *sorted(cities))
 
 
-def zone(name: str) -> ZoneInfo:
-    """The time zone of that name; UTC where this machine does not know it (any more)."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
-
-
 class Moment:
     """Now, as seen from a time zone: turns Unix seconds into words. Clocks go up to 12 where ``twelve`` is true."""
 
     def __init__(self, now: float, time_zone: str = "UTC", twelve: bool = False) -> None:
         self.now = now
-        self.zone = zone(time_zone)
+        self.zone = known_zone(time_zone) or ZoneInfo("UTC")
         self.twelve = twelve
 
     def local(self, time: float) -> datetime:

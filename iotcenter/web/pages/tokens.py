@@ -51,12 +51,13 @@ class TokenPages:
             days = USUAL
         expires = self._seconds() + int(days) * 86400.0 if days else None
         try:
-            secret, _expires = await self._desk.create(principal, name, role_in(form), expires)
+            role = role_in(form)
+            secret, _expires = await self._desk.create(principal, name, role, expires)
         except (Unfit, NameTaken) as error:
             request.setResponseCode(422)
             return await self._render(principal, form, problems=problems_of(error))
         address = self._addresses.web(request, door)
-        return await self._render(principal, {}, made=name, made_role=role_in(form), secret=secret, address=address)
+        return await self._render(principal, {}, made=name, made_role=role, secret=secret, address=address)
 
     @page("/tokens/remove", methods=("POST",))
     async def remove(self, request: Request, principal: Principal, form: Mapping[str, str]) -> Redirect:
