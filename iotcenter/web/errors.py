@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -19,6 +20,21 @@ from iotcenter.texts import _
 from iotcenter.wire.arguments import ArgumentsError
 
 log = Logger()
+
+
+class ErrorDetail(Struct, frozen=True, omit_defaults=True):
+    """What went wrong: a word for programs, a sentence for people, and what is wrong with single fields."""
+
+    code: str
+    message: str
+    fields: dict[str, str] = {}
+    incident: str = ""
+
+
+class ErrorAnswer(Struct, frozen=True):
+    """What every answer with a status of 400 and above bears."""
+
+    error: ErrorDetail
 
 
 class HTTPProblem(Exception):
@@ -47,12 +63,7 @@ class HTTPProblem(Exception):
 
     def as_json(self) -> bytes:
         """The body of an answer that says it to a program."""
-        error: dict[str, Any] = {"code": self.code, "message": self.message}
-        if self.fields:
-            error["fields"] = self.fields
-        if self.incident:
-            error["incident"] = self.incident
-        return msgspec.json.encode({"error": error})
+        return msgspec.json.encode(ErrorAnswer(ErrorDetail(self.code, self.message, self.fields, self.incident)))
 
 
 def problem_of(error: Exception) -> HTTPProblem:

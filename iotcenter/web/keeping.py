@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from iotcenter.model import EventKind
+from iotcenter.config import KeptDays
+from iotcenter.model import EventKind, SeriesName
 from iotcenter.storage.retention import Keep
-from iotcenter.web.api.schema import RetentionChange
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class RetentionChange(Taken, frozen=True):
+    """For how many days ``series`` is kept from now on; what is older is deleted. The rest is as in retention."""
+
+    series: SeriesName
+    raw: KeptDays | None = None
+    minutes: KeptDays | None = None
+    hours: KeptDays | None = None
+    days: KeptDays | None = None
 
 
 async def change_retention(parts: Parts, principal: Principal, device: str, change: RetentionChange) -> Keep:

@@ -10,7 +10,11 @@ import msgspec
 from iotcenter.identity.certificates import read_request
 from iotcenter.interfaces import Refused
 from iotcenter.model import Argument, ArgumentType, CommandOffer
-from iotcenter.web.api import schema
+from iotcenter.web.api.commands import NewCommand
+from iotcenter.web.api.devices import NewDevice
+from iotcenter.web.api.enrollments import NewEnrollment
+from iotcenter.web.api.readings import ReadingsQuery
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.body import JSON, read_form, read_json, read_query
 from iotcenter.web.errors import problem_of
 from iotcenter.web.hosts import parse_host
@@ -32,14 +36,12 @@ from tests.faults.mutants import BODIES, framed
 from tests.faults.surroundings import SECRET, Begin, Surroundings, enrollment, link, renewal
 from tests.transports.support import new_key, request_for
 from tests.web.requests import FORM, request
+from tests.web.taken import TAKEN
 from tests.wire.udp import vectors
 from tests.wire.udp.network import World
 
 STRANGER = ("192.0.2.66", 4242)
 """Where datagrams come from that nobody expects."""
-
-TAKEN: Sequence[type[schema.Taken]] = tuple(schema.Taken.__subclasses__())
-"""Every struct that the API takes."""
 
 OFFER = CommandOffer(
     "all",
@@ -187,14 +189,14 @@ def _expect(refusal: type[Exception], parse: Callable[[], object]) -> None:
         assert str(error), "it does not say why"
 
 
-def _look_into(taken: schema.Taken) -> None:
+def _look_into(taken: Taken) -> None:
     match taken:
-        case schema.NewCommand():
+        case NewCommand():
             check_arguments(OFFER, taken.args)
-        case schema.ReadingsQuery():
+        case ReadingsQuery():
             _expect(BadTime, lambda: parse_time(taken.start, 1.7e9))
             _expect(BadTime, lambda: parse_time(taken.end, 1.7e9))
-        case schema.NewDevice() | schema.NewEnrollment():
+        case NewDevice() | NewEnrollment():
             parse_host(taken.address or "")
 
 

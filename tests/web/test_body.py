@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.web.api import schema
+from iotcenter.web.api.commands import NewCommand
+from iotcenter.web.api.logs import LogQuery
+from iotcenter.web.api.taken import Taken
+from iotcenter.web.api.tokens import NewToken
 from iotcenter.web.body import MAX_FIELDS, read_form, read_json, read_query
 from iotcenter.web.errors import HTTPProblem
 from tests.web.requests import FORM, request
-
-TAKEN: list[Any] = [kind for kind in vars(schema).values() if isinstance(kind, type) and issubclass(kind, schema.Taken)]
-"""Every struct that the API takes."""
+from tests.web.taken import TAKEN
 
 JSON = "application/json"
 
@@ -82,7 +83,7 @@ class JSONTests(BodyTestCase):
             b"\xef\xbb\xbf{}",
         ):
             with self.subTest(body[:30]):
-                problem = self.problem(lambda: read_json(request(body, JSON), schema.NewCommand))  # noqa: B023
+                problem = self.problem(lambda: read_json(request(body, JSON), NewCommand))  # noqa: B023
                 self.assertIn(problem.status, (400, 422))
 
     def test_words(self) -> None:
@@ -94,28 +95,26 @@ class JSONTests(BodyTestCase):
             ({"name": "a b"}, "name"),
         )
         for given_, field in cases:
-            problem = self.problem(lambda: read_json(request(msgspec.json.encode(given_), JSON), schema.NewCommand))  # noqa: B023
+            problem = self.problem(lambda: read_json(request(msgspec.json.encode(given_), JSON), NewCommand))  # noqa: B023
             self.assertEqual((problem.status, list(problem.fields)), (422, [field]))
             self.assertNotIn("$", problem.message)
             self.assertNotIn("`", problem.message)
 
     def test_type(self) -> None:
         """A type is demanded, and parameters of it are understood."""
-        self.assertEqual(
-            read_json(request(b'{"name":"a"}', 'Application/JSON; charset="utf-8"'), schema.NewToken).name, "a"
-        )
+        self.assertEqual(read_json(request(b'{"name":"a"}', 'Application/JSON; charset="utf-8"'), NewToken).name, "a")
         for media in ("", "text/json", "application/jsonp", "application/json; charset=utf-16", FORM):
-            self.assertEqual(self.problem(lambda: read_json(request(b"{}", media), schema.NewToken)).status, 415)  # noqa: B023
+            self.assertEqual(self.problem(lambda: read_json(request(b"{}", media), NewToken)).status, 415)  # noqa: B023
 
     def test_encoding(self) -> None:
         """A body that is compressed is refused as such, and not as bad JSON."""
         packed = request(gzip.compress(b'{"name":"a"}'), JSON)
         packed.requestHeaders.setRawHeaders("content-encoding", ["gzip"])
-        problem = self.problem(lambda: read_json(packed, schema.NewToken))
+        problem = self.problem(lambda: read_json(packed, NewToken))
         self.assertEqual((problem.status, problem.code), (415, "bad_encoding"))
         plain = request(b'{"name":"a"}', JSON)
         plain.requestHeaders.setRawHeaders("content-encoding", ["identity"])
-        self.assertEqual(read_json(plain, schema.NewToken).name, "a")
+        self.assertEqual(read_json(plain, NewToken).name, "a")
 
     @given(
         st.sampled_from(TAKEN),
@@ -137,7 +136,7 @@ class JSONTests(BodyTestCase):
             ),
         ).map(msgspec.json.encode),
     )
-    def test_anything(self, kind: type[schema.Taken], body: bytes) -> None:
+    def test_anything(self, kind: type[Taken], body: bytes) -> None:
         """Anything is what is taken, or a problem of the one who sent it."""
         try:
             taken = read_json(request(body, JSON), kind)
@@ -153,7 +152,7 @@ class QueryTests(BodyTestCase):
 
     def test_types(self) -> None:
         """Numbers and choices are read from text."""
-        query = read_query(request(query=b"limit=5&level=error"), schema.LogQuery)
+        query = read_query(request(query=b"limit=5&level=error"), LogQuery)
         self.assertEqual((query.limit, query.level.value), (5, "error"))
 
     @given(
@@ -167,7 +166,7 @@ class QueryTests(BodyTestCase):
             max_size=8,
         ).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs).encode("utf-8", "replace")),
     )
-    def test_anything(self, kind: type[schema.Taken], query: bytes) -> None:
+    def test_anything(self, kind: type[Taken], query: bytes) -> None:
         """Anything is a query, or a problem of the one who sent it."""
         try:
             self.assertIsInstance(read_query(request(query=query), kind), kind)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
+from msgspec import Meta
 from twisted.web.server import Request
 
+from iotcenter.center.commands import MAX_LIFETIME, MAX_TIMEOUT
 from iotcenter.center.errors import UnknownCommand
-from iotcenter.model import Command, Role
-from iotcenter.web.api.schema import NewCommand
+from iotcenter.model import Command, Identifier, Role
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.guard import ID, api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class NewCommand(Taken, frozen=True):
+    """A command. ``timeout`` is how many seconds to wait for its result, ``lifetime`` how many it may wait for its
+    device."""
+
+    name: Identifier
+    args: dict[str, Any] = {}
+    timeout: Annotated[float, Meta(ge=0, le=MAX_TIMEOUT)] | None = None
+    lifetime: Annotated[float, Meta(ge=0, le=MAX_LIFETIME)] | None = None
 
 
 class CommandHandlers:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from msgspec import Meta
 from twisted.web.server import Request
 
-from iotcenter.model import Device, Role
-from iotcenter.storage.arrivals import Run
+from iotcenter.model import Device, DeviceName, Interval, Noun, Role
+from iotcenter.storage import arrivals
 from iotcenter.storage.sql import seconds, seconds_or_none
-from iotcenter.web.api.schema import (
-    AddedDevice,
-    Arrival,
-    ArrivalsQuery,
-    DeviceChange,
-    ExpectedDevice,
-    NewDevice,
-    UdpKey,
-)
+from iotcenter.web.api.taken import Host, Taken, TokenLifetime
+from iotcenter.web.api.udp import UdpKey
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.errors import HTTPProblem
@@ -23,6 +19,69 @@ from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.registering import Registering
+
+
+class NewDevice(Taken, frozen=True):
+    """A device to be. ``transport`` is ``tls``, ``udp``, ``udp-v1`` for a sketch of IotCenter 1, or ``registrar`` for
+    one that shall register with a password.
+
+    ``address`` is where it shall find this server; over TLS, ``lifetime`` is how many seconds its token works.
+    """
+
+    name: DeviceName
+    transport: Literal["tls", "udp", "udp-v1", "registrar"] = "tls"
+    lifetime: TokenLifetime | None = None
+    address: Host | None = None
+
+
+class DeviceChange(Taken, frozen=True):
+    """What is to be another about a device: its name, or every how many seconds to expect to hear of it; 0: as often as
+    it says itself. One at a time, since a name may be taken."""
+
+    name: DeviceName | None = None
+    expected: Interval | None = None
+
+
+class AddedDevice(Noun, frozen=True, omit_defaults=False):
+    """A device that was added, and the token that lets it in."""
+
+    name: DeviceName
+    id: str
+    transport: str
+    enrollment: int
+    token: str
+    line: str
+    expires: float
+
+
+class ExpectedDevice(Noun, frozen=True, omit_defaults=False):
+    """A device that may register now. ``line`` is what to type on it, empty while the registrar is off."""
+
+    name: DeviceName
+    id: str
+    transport: str
+    line: str
+
+
+class ArrivalsQuery(Taken, frozen=True):
+    """How many runs, the newest first."""
+
+    limit: Annotated[int, Meta(ge=1, le=arrivals.KEPT)] = 100
+
+
+class Arrival(Noun, frozen=True, omit_defaults=False):
+    """Readings ``first`` to ``last`` of ``boot`` came from ``since`` to ``until``, the newest measured at ``time``;
+    ``late`` of them over a minute after they were measured. By ``clock_offset`` seconds the device's clock was ahead;
+    null where it had none."""
+
+    boot: int
+    first: int
+    last: int
+    time: float
+    since: float
+    until: float
+    clock_offset: float | None
+    late: int
 
 
 class DeviceHandlers:
@@ -91,7 +150,7 @@ class DeviceHandlers:
         return await self._devices.revoke(name, principal.actor)
 
 
-def _arrival(run: Run) -> Arrival:
+def _arrival(run: arrivals.Run) -> Arrival:
     return Arrival(
         boot=run.boot,
         first=run.first,

@@ -4,13 +4,41 @@ from __future__ import annotations
 
 from twisted.web.server import Request
 
-from iotcenter.model import Role
-from iotcenter.web.api.schema import Enrollment, IssuedEnrollment, NewEnrollment
+from iotcenter.model import DeviceName, Noun, Role
+from iotcenter.web.api.taken import Host, Taken, TokenLifetime
 from iotcenter.web.doors import Door
 from iotcenter.web.enrolling import Enrolling
 from iotcenter.web.guard import ID, api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class NewEnrollment(Taken, frozen=True):
+    """A token for a new device, or for a known one that is set up again."""
+
+    name: DeviceName
+    lifetime: TokenLifetime | None = None
+    address: Host | None = None
+
+
+class Enrollment(Noun, frozen=True, omit_defaults=False):
+    """A token that can still be used; nobody can be told its text again."""
+
+    id: int
+    name: DeviceName
+    actor: str
+    created: float
+    expires: float
+
+
+class IssuedEnrollment(Noun, frozen=True, omit_defaults=False):
+    """A token, this once. ``line`` is what to paste on the device."""
+
+    id: int
+    name: DeviceName
+    token: str
+    line: str
+    expires: float
 
 
 class EnrollmentHandlers:

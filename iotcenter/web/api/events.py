@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from twisted.web.server import Request
 
 from iotcenter.model import Event, Role
-from iotcenter.storage.events import EventFilter
-from iotcenter.web.api.schema import EventQuery
+from iotcenter.storage.events import MOST_EVENTS, EventFilter
 from iotcenter.web.api.tables import event_lines, event_titles
+from iotcenter.web.api.taken import Taken, When, Word
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import API, api, stream
@@ -19,6 +22,19 @@ from iotcenter.web.when import parse_span, zone_named
 
 PIECE = 500
 """Events that are fetched and made into CSV at once."""
+
+
+class EventQuery(Taken, frozen=True):
+    """Which events: at most ``limit``, older than the one with the id ``before``, of one kind, actor or object, between
+    two times."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 2**63 - 1
+    kind: Word = ""
+    actor: Word = ""
+    object: Word = ""
+    start: When = msgspec.field(name="from", default="0")
+    end: When = msgspec.field(name="to", default="now")
 
 
 class EventHandlers:

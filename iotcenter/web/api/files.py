@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from twisted.web.server import Request
 
 from iotcenter.center.subscribers import StoredFile
 from iotcenter.model import Role
-from iotcenter.web.api.schema import FileQuery, FilesKept
+from iotcenter.storage.file_rows import MOST_IN_ANSWER
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.content import serve_content
 from iotcenter.web.guard import API, ID, api, stream
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class FileQuery(Taken, frozen=True):
+    """Which files: at most ``limit``, from the one before the id ``before`` on; with ``photos``, only pictures."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_IN_ANSWER)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    photos: bool = False
+
+
+class FilesKept(Taken, frozen=True):
+    """How many files of a device are kept, the newest; null: as many as the configuration says."""
+
+    keep: Annotated[int, Meta(ge=1, le=10_000)] | None
 
 
 class FileHandlers:

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from twisted.web.server import Request
 
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.known import KnownDevice
-from iotcenter.model import Reading, Role
+from iotcenter.model import MAX_LINE, DeviceName, Number, Reading, Role, Time
 from iotcenter.storage.importing import Imported
-from iotcenter.web.api.schema import NewLines, NewReadings
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+LogText = Annotated[str, Meta(max_length=MAX_LINE)]
+
+MOST_IMPORTED = 2000
+"""Readings or lines in one piece of an import: what fits into a body, and is written in some milliseconds."""
+
+
+class NewReadings(Taken, frozen=True):
+    """Readings that were measured before, of one series: Unix times with values. ``add_device`` makes the device where
+    there is none of that name."""
+
+    device: DeviceName
+    series: Annotated[str, Meta(min_length=1, max_length=64)]
+    readings: Annotated[tuple[tuple[Time, Number | bool | LogText], ...], Meta(max_length=MOST_IMPORTED)]
+    add_device: bool = False
+
+
+class NewLines(Taken, frozen=True):
+    """Lines of a log that were written before: Unix times with texts. ``add_device`` as in readings."""
+
+    device: DeviceName
+    lines: Annotated[tuple[tuple[Time, LogText], ...], Meta(max_length=MOST_IMPORTED)]
+    add_device: bool = False
 
 
 class ImportHandlers:

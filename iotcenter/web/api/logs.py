@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from typing import Annotated
 
+from msgspec import Meta
 from twisted.web.server import Request
 
+from iotcenter.center.logs import MAX_LINES
 from iotcenter.center.subscribers import StoredLine
-from iotcenter.model import Role
+from iotcenter.model import DeviceName, LogLevel, Role
 from iotcenter.storage.logs import DeviceLine
-from iotcenter.web.api.schema import LogQuery, LogsQuery
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.guard import API, api, stream
 from iotcenter.web.paced import PacedWriter
 from iotcenter.web.parts import Parts
@@ -18,6 +21,22 @@ from iotcenter.web.when import zone_named
 
 PIECE = 500
 """Lines that are fetched and written at once."""
+
+
+class LogQuery(Taken, frozen=True):
+    """Which lines: at most ``limit``, of ``level`` or graver, from the one before the id ``before`` on."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_LINES)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+    level: LogLevel = LogLevel.DEBUG
+
+
+class LogsQuery(Taken, frozen=True):
+    """Which lines of all devices' logs, or of one: of ``level`` or graver, with ``text`` in them."""
+
+    device: DeviceName | None = None
+    level: LogLevel = LogLevel.DEBUG
+    text: Annotated[str, Meta(max_length=100)] = ""
 
 
 class LogHandlers:

@@ -13,8 +13,8 @@ from twisted.web.server import Request
 
 from iotcenter import __version__
 from iotcenter.model import Role
-from iotcenter.web.api.schema import ErrorAnswer
 from iotcenter.web.body import JSON
+from iotcenter.web.errors import ErrorAnswer
 from iotcenter.web.guard import Handler, Kind, Route, Signature, routes_of, signature_of, stream
 
 TITLE = "IotCenter"

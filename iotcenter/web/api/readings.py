@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import Annotated, Literal
 
+import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 from twisted.web.server import Request
 
-from iotcenter.model import Role
+from iotcenter.model import DeviceName, Role, SeriesName, UnitSystem
 from iotcenter.storage.answers import BucketColumns, BucketPage, Question, RawColumns
-from iotcenter.web.api.schema import CsvQuery, ReadingsQuery
 from iotcenter.web.api.tables import Table
+from iotcenter.web.api.taken import Taken, When
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import API, api, stream
 from iotcenter.web.paced import PacedWriter
@@ -20,6 +23,28 @@ from iotcenter.web.when import known_zone, parse_span, zone_named
 
 PIECE = 500
 """Rows that are made into CSV at once: some 20 kB, and 2 ms of work."""
+
+
+class ReadingsQuery(Taken, frozen=True):
+    """Which readings: of one series, from ``from`` up to ``to``, raw (``step`` 0) or in buckets of ``step`` seconds.
+
+    Without ``step``, or with ``auto``, it is the finest of 1, 5, 15 and 30 minutes, 1, 3, 6 and 12 hours and a day (and
+    1 and 4 weeks) that gives at most 2,000 buckets. ``zone`` is the time zone, such as ``Europe/Berlin``, in which
+    days begin and times without a zone are read; without it, that of who asks.
+    """
+
+    device: DeviceName
+    series: SeriesName
+    start: When = msgspec.field(name="from", default="now-1h")
+    end: When = msgspec.field(name="to", default="now")
+    step: Annotated[float, Meta(ge=0, le=366 * 86400.0)] | Literal["auto"] | None = None
+    zone: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class CsvQuery(ReadingsQuery, frozen=True):
+    """Likewise; ``units`` are those to convert values to, where that can be done."""
+
+    units: UnitSystem = UnitSystem.DECLARED
 
 
 class ReadingHandlers:

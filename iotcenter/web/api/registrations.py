@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from twisted.web.server import Request
 
-from iotcenter.model import Role
-from iotcenter.web.api.schema import NewRegistration, Registered
+from iotcenter.model import Noun, Port, Role
+from iotcenter.web.api.taken import Password, Taken, Word
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.wire.registrar.packets import Register
+
+
+class NewRegistration(Taken, frozen=True):
+    """A device that another registrar knew, as REGISTER would have it."""
+
+    device_id: Word
+    password: Password
+    mac: Word
+    ip: Word
+    port: Port
+
+
+class Registered(Noun, frozen=True, omit_defaults=False):
+    """Whether a device was registered now, or was before."""
+
+    device_id: str
+    added: bool
 
 
 class RegistrationHandlers:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from twisted.web.server import Request
 
-from iotcenter.model import Role
-from iotcenter.web.api.schema import Retention, RetentionChange
+from iotcenter.config import KeptDays
+from iotcenter.model import Noun, Role
 from iotcenter.web.guard import api
-from iotcenter.web.keeping import change_retention
+from iotcenter.web.keeping import RetentionChange, change_retention
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class Retention(Noun, frozen=True, omit_defaults=False):
+    """For how many days a series is kept, as it came and summed up; 0: for ever, null: as the configuration says."""
+
+    raw: KeptDays | None = None
+    minutes: KeptDays | None = None
+    hours: KeptDays | None = None
+    days: KeptDays | None = None
 
 
 class RetentionHandlers:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from twisted.web.server import Request
 
 from iotcenter.identity.ssh_keys import SshKey
 from iotcenter.model import Role
-from iotcenter.web.api.schema import NewSshKey, SshKeyQuery
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.guard import api
 from iotcenter.web.key_ring import KeyRing
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class NewSshKey(Taken, frozen=True):
+    """A public key by which a user may come in over SSH: a line as in ``~/.ssh/id_ed25519.pub``."""
+
+    key: Annotated[str, Meta(max_length=20_000)]
+
+
+class SshKeyQuery(Taken, frozen=True):
+    """Which key: ``SHA256:...``, as ``ssh-keygen -l`` shows it."""
+
+    fingerprint: Annotated[str, Meta(max_length=64)]
 
 
 class SshKeyHandlers:

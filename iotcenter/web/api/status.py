@@ -7,13 +7,44 @@ from collections import Counter
 from twisted.web.server import Request
 
 from iotcenter import __version__
-from iotcenter.model import PresenceState, Role
+from iotcenter.model import Noun, PresenceState, Role
+from iotcenter.storage.forecast import Disk
 from iotcenter.web.addresses import Addresses
-from iotcenter.web.api.schema import SetupLinkAnswer, Status
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class Status(Noun, frozen=True, omit_defaults=False):
+    """How the server fares. ``storage`` is ``ok``, or says why nothing can be stored; ``notices`` are what its operator
+    should see to; ``disk`` is the room for readings in bytes, with a forecast in words; ``transports`` has the port of
+    each way for devices to come in; ``fingerprint`` is of the web's certificate, ``authority`` of the root that devices
+    trust, ``configuration`` the file that it was started with.
+    ``backup`` is ``ok``, ``off``, or says why none could be made by itself."""
+
+    version: str
+    uptime: float
+    devices: int
+    online: int
+    late: int
+    offline: int
+    event_streams: int
+    storage: str
+    transports: dict[str, int]
+    disk: Disk
+    notices: tuple[str, ...]
+    address: str
+    fingerprint: str
+    authority: str
+    configuration: str
+    backup: str
+
+
+class SetupLinkAnswer(Noun, frozen=True, omit_defaults=False):
+    """Where the first user is made; it works once, within 24 hours."""
+
+    link: str
 
 
 class StatusHandlers:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from twisted.web.server import Request
 
 from iotcenter.identity.tokens import ApiToken
-from iotcenter.model import Role
-from iotcenter.web.api.schema import IssuedToken, NewToken
+from iotcenter.model import FAR_FUTURE, Noun, Role
+from iotcenter.web.api.taken import Taken, Word
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.token_desk import TokenDesk
+
+
+class NewToken(Taken, frozen=True):
+    """A way in for a program. ``expires`` is a time in Unix seconds, ``lifetime`` the same counted from now; without
+    both, it lasts."""
+
+    name: Word
+    role: Role = Role.VIEWER
+    expires: Annotated[float, Meta(ge=0, le=FAR_FUTURE)] | None = None
+    lifetime: Annotated[float, Meta(gt=0, le=3660 * 86400.0)] | None = None
+
+
+class IssuedToken(Noun, frozen=True, omit_defaults=False):
+    """A token, this once."""
+
+    name: str
+    role: Role
+    token: str
+    expires: float | None
 
 
 class TokenHandlers:

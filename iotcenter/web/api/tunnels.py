@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from twisted.web.server import Request
 
-from iotcenter.model import OpenPort, Role
-from iotcenter.web.api.schema import NewTunnel, SshConfig, SshConfigQuery, TunnelQuery, TunnelSession
+from iotcenter.center import open_ports
+from iotcenter.model import DeviceName, Noun, OpenPort, Port, Role
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import ID, api
 from iotcenter.web.jumping import Jumping
@@ -13,6 +17,52 @@ from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 from iotcenter.web.ssh_config import known_hosts, reachable, ssh_config
 from iotcenter.web.visit import Visit
+
+
+class NewTunnel(Taken, frozen=True):
+    """A port of this server that shall lead to the ``port`` of a device for ``lifetime`` seconds. ``listen`` is an
+    address, a port or both; without it a free port of loopback is taken."""
+
+    port: Port = 22
+    lifetime: Annotated[float, Meta(ge=1, le=open_ports.MAX_LIFETIME)] = 3600.0
+    listen: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class TunnelQuery(Taken, frozen=True):
+    """Which ports: those that lead to this port of the device; all without it."""
+
+    port: Port | None = None
+
+
+class TunnelSession(Noun, frozen=True, omit_defaults=False):
+    """A tunnel that stands: ``actor`` reaches the ``port`` of a device by the ``way`` that is said in words.
+
+    ``sent`` and ``received`` are bytes, to the device and from it.
+    """
+
+    device: DeviceName
+    port: int
+    actor: str
+    way: str
+    since: float
+    sent: int
+    received: int
+
+
+class SshConfigQuery(Taken, frozen=True):
+    """For whom, and where they find the server."""
+
+    user: Annotated[str, Meta(pattern=r"^[a-z0-9._@-]{1,64}$(?!\n)")] | None = None
+    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}$(?!\n)")] | None = None
+
+
+class SshConfig(Noun, frozen=True, omit_defaults=False):
+    """``config`` is for ``ssh -F`` or an Include, ``known_hosts`` the file that it names, ``jump`` goes behind
+    ``-J``."""
+
+    config: str
+    known_hosts: str
+    jump: str
 
 
 class TunnelHandlers:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from twisted.web.server import Request
 
-from iotcenter.model import Device, Role
-from iotcenter.web.api.schema import MasterKey, UdpKey
+from iotcenter.model import Device, DeviceName, Noun, Role
+from iotcenter.web.api.taken import Taken
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+
+class UdpKey(Noun, frozen=True, omit_defaults=False):
+    """A device's key for UDP in hexadecimal digits, this once."""
+
+    name: DeviceName
+    id: str
+    key: str
+
+
+class MasterKey(Taken, frozen=True):
+    """The key from which all devices of an IotCenter 1 have theirs, in hexadecimal digits."""
+
+    key: Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}){16,64}$(?!\n)")]
 
 
 class UdpHandlers:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from twisted.web.server import Request
 
 from iotcenter.identity.errors import Unfit
 from iotcenter.identity.sessions import OpenSession
-from iotcenter.model import Preferences, Role, User
+from iotcenter.model import LANGUAGE, Hours, Noun, Preferences, Role, Theme, UnitSystem, User
 from iotcenter.web.addresses import Addresses
-from iotcenter.web.api.schema import NewPassword, NewUser, PreferencesChange, ResetLinkAnswer, UserChange
+from iotcenter.web.api.taken import Password, Taken, Word
 from iotcenter.web.doors import Door
 from iotcenter.web.guard import api
 from iotcenter.web.headers import peer
@@ -17,6 +20,47 @@ from iotcenter.web.owners import check_own
 from iotcenter.web.parts import Parts
 from iotcenter.web.people import People
 from iotcenter.web.principal import Principal
+
+
+class NewUser(Taken, frozen=True):
+    """Somebody who shall be able to sign in."""
+
+    name: Word
+    role: Role
+    password: Password
+    time_zone: Word = "UTC"
+
+
+class UserChange(Taken, frozen=True):
+    """What is to be another: the role or the password, one at a time, since one may be refused."""
+
+    role: Role | None = None
+    password: Password | None = None
+
+
+class NewPassword(Taken, frozen=True):
+    """Another password for who knows the ``current`` one."""
+
+    current: Password
+    password: Password
+
+
+class PreferencesChange(Taken, frozen=True):
+    """How somebody likes to see things; what is left out stays. ``language`` is a tag such as ``de``; empty: as their
+    browser asks."""
+
+    time_zone: Word | None = None
+    hours: Hours | None = None
+    units: UnitSystem | None = None
+    theme: Theme | None = None
+    language: Annotated[str, Meta(pattern=LANGUAGE)] | None = None
+
+
+class ResetLinkAnswer(Noun, frozen=True, omit_defaults=False):
+    """Where somebody gives themselves another password; it works once, until it ``expires``."""
+
+    link: str
+    expires: float
 
 
 class UserHandlers:

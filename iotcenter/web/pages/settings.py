@@ -13,9 +13,8 @@ from twisted.web.server import Request
 from iotcenter.config import BackupSettings, Config, StorageSettings
 from iotcenter.model import Device, Role
 from iotcenter.texts import _
-from iotcenter.web.api.schema import RetentionChange
 from iotcenter.web.guard import Redirect, page
-from iotcenter.web.keeping import change_retention
+from iotcenter.web.keeping import RetentionChange, change_retention
 from iotcenter.web.pages.about import in_pairs
 from iotcenter.web.pages.error import find_device
 from iotcenter.web.pages.rendering import Renderer
