@@ -13,6 +13,7 @@ from twisted.internet.threads import blockingCallFromThread
 from twisted.trial.unittest import TestCase
 
 from iotcenter.model import Role
+from iotcenter.web.doors import Door
 from tests.browser.browser import DESK_LIGHT, Browser, Complaints, Form
 from tests.browser.house import House
 
@@ -39,13 +40,14 @@ class BrowserCase(TestCase):
 
     timeout = 120
     role = Role.ADMIN
+    door = Door.HTTP
 
     async def setUp(self) -> None:  # type: ignore[override]
         from twisted.internet import reactor
 
         self.browser = shared_browser()
         self.reactor: Any = reactor
-        self.house = House(Path(self.mktemp()), reactor)
+        self.house = House(Path(self.mktemp()), reactor, self.door)
         await self.house.begin()
         self.cookie: dict[str, Any] | None = None
         await self.prepare()

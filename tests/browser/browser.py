@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest
 
@@ -26,7 +26,7 @@ ARGUMENTS = (
 )
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds that a page may take to become as expected: this machine may be busy with other tests."""
 
 T = TypeVar("T")
@@ -106,6 +106,7 @@ class Browser:
         return context
 
     def _start(self) -> None:
+        expect.set_options(timeout=PATIENCE)
         self._playwright = sync_playwright().start()
         self._chromium = self._playwright.chromium.launch(executable_path=EXECUTABLE, args=list(ARGUMENTS))
 

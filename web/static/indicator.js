@@ -14,6 +14,7 @@ const WORDS = {
 
 const indicator = document.querySelector("[data-live]");
 const pause = document.querySelector("[data-live-pause]");
+const notice = document.querySelector("[data-live-notice]");
 
 function show() {
   const [word, text] = WORDS[live.state];
@@ -26,15 +27,23 @@ function show() {
   if (live.state === "out") {
     const back = encodeURIComponent(location.pathname + location.search);
     notify(_("Your session has ended."), _("Sign in"), () => location.assign(`/sign-in?next=${back}`));
+  } else if (live.state === "offline" && location.protocol === "https:") {
+    // A browser does not tell pages that it distrusts a certificate, and asks people only about what they open.
+    notify(_("The server does not answer, or has a new certificate: then your browser asks about it in a new tab."), _("Open a tab"), () => {
+      window.open(location.href, "_blank", "noopener");
+    });
+    notice.dataset.offline = "";
+  } else if (live.state === "live" && "offline" in notice.dataset) {
+    notice.hidden = true;
   }
 }
 
 /** Says something at the foot of the page, with one thing to do about it. */
 function notify(text, action, act) {
-  const notice = document.querySelector("[data-live-notice]");
   const button = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: action });
   button.addEventListener("click", act);
   notice.hidden = false;
+  delete notice.dataset.offline;
   notice.replaceChildren(text, button);
 }
 
