@@ -26,8 +26,8 @@ DIAL_WITHIN = 10.0
 """Seconds for which an id is good: a device on a slow mobile network needs four round trips for TCP, TLS and the id."""
 
 MOST = 500
-"""The most tunnels at once, open or asked for: where both ends of all of them are slow, each holds some 300 kB in the
-buffers of its connections, besides what its client was let send ahead."""
+"""The most tunnels at once, asked for, open, or over but not empty: where both ends of all of them are slow, each
+holds some 300 kB in the buffers of its connections, besides what its client was let send ahead."""
 
 MOST_OF_DEVICE = 100
 """The same to one device, which refuses more."""
@@ -66,7 +66,8 @@ DEFAULT_LIMITS = Limits(12 * 3600.0, 7 * 86400.0)
 
 
 class Session:
-    """A tunnel, from the asking on. ``ended`` is called with the reason when it is over.
+    """A tunnel, from the asking on. ``ended`` is called with the reason when it is over, ``released`` when both its
+    ends are gone as well: until then they may hold what nobody reads.
 
     ``age`` and ``idle`` count seconds, in steps of ``LOOK_EVERY``: they go by no clock that somebody may set.
     """
@@ -77,6 +78,7 @@ class Session:
         self.opener = opener
         self.since = since
         self.ended: Callable[[str], None] = lambda _: None
+        self.released: Callable[[], None] = lambda: None
         self.joint: Joint | None = None
         self.moved = 0
         self.age = self.idle = 0.0
@@ -221,7 +223,9 @@ class Tunnels:
 
     def _join(self, waiting: Waiting, far: Side) -> Half:
         session = waiting.session
-        session.joint = joint = Joint(waiting.near, far, lambda reason: self._ended(session, reason))
+        session.joint = joint = Joint(
+            waiting.near, far, lambda reason: self._ended(session, reason), lambda: self._released(session)
+        )
         session.since = self._clock.seconds()
         self._sessions.add(session)
         name, port, opener = session.device.name, session.port, session.opener
@@ -232,13 +236,17 @@ class Tunnels:
 
     def _ended(self, session: Session, reason: str) -> None:
         self._sessions.discard(session)
-        self._count(session, -1)
         lasted, (up, down) = max(0.0, self._clock.seconds() - session.since), session.bytes
         text = f"{session.opener.actor}'s tunnel to port {session.port} ended after {in_words(int(lasted))}: {reason}"
         facts = {"seconds": round(lasted, 1), "sent": up, "received": down, "reason": reason}
         opener, name = session.opener, session.device.name
         self._events.note(EventKind.TUNNEL_CLOSED, opener.actor, name, text, port=session.port, way=opener.way, **facts)
         session.ended(reason)
+
+    def _released(self, session: Session) -> None:
+        """Only now there is room for another: who closes what nobody reads would have any number of them otherwise."""
+        self._count(session, -1)
+        session.released()
 
     def _fail(self, id: bytes, reason: str) -> None:
         waiting = self._waiting.pop(id, None)

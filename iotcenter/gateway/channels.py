@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.conch.ssh.service import SSHService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from iotcenter.center.errors import TunnelRefused
-from iotcenter.center.tunnels import Opener, Tunnels
+from iotcenter.center.tunnels import Opener, Session, Tunnels
 from iotcenter.gateway.channel import SHORTEST_PACKET, Channel, Remote
 from iotcenter.gateway.numbers import Disconnect, Message, OpenFailure
 from iotcenter.gateway.packets import Malformed, Packet, number, words
@@ -56,7 +57,7 @@ class Channels(SSHService):
             opening.cancel()
         for channel in tuple(self._open.values()):
             channel.lost()
-            self._closed(channel)
+        self._open.clear()
 
     def packetReceived(self, messageNum: int, packet: bytes) -> None:
         """The client said something."""
@@ -113,20 +114,20 @@ class Channels(SSHService):
         self._last += 1
         channel = Channel(self._last, remote, self._windows.take(), self._send, self._closed)
         try:
-            await self._tunnels.open(name, port, self._opener, channel, lambda _, half: self._joined(channel, half))
+            await self._tunnels.open(name, port, self._opener, channel, partial(self._joined, channel))
         except TunnelRefused as refusal:
             self._refuse(remote, OpenFailure.CONNECT_FAILED, str(refusal))
         finally:
             if channel.id not in self._open:
                 self._windows.give_back(channel.window)
 
-    def _joined(self, channel: Channel, half: Half) -> None:
+    def _joined(self, channel: Channel, session: Session, half: Half) -> None:
         self._open[channel.id] = channel
+        session.released = lambda: self._windows.give_back(channel.window)
         channel.begin(half, self.transport.writable)
 
     def _closed(self, channel: Channel) -> None:
-        if self._open.pop(channel.id, None) is not None:
-            self._windows.give_back(channel.window)
+        self._open.pop(channel.id, None)
 
     def _settled(self, result: object, opening: Deferred[None]) -> object:
         self._opening.discard(opening)

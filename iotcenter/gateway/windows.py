@@ -17,7 +17,8 @@ SHARE = 8
 
 
 class Windows:
-    """Gives out windows, and takes them back when their channels are gone."""
+    """Gives out windows, and takes them back when their tunnels are gone: a device that does not read has all that came
+    by a channel still before it when the channel is closed."""
 
     def __init__(self) -> None:
         self._left = TOGETHER
@@ -29,5 +30,5 @@ class Windows:
         return window
 
     def give_back(self, window: int) -> None:
-        """The channel with that window is gone."""
+        """Nothing that came by that window is under way any more."""
         self._left += window

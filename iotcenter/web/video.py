@@ -189,6 +189,7 @@ class Feed:
             self.opening.cancel()
         if self._half is not None:
             self._half.cut(reason)
+            self._half.lost(reason)
         self._ended()
         for viewer in tuple(self.viewers):
             viewer.end(self._told)

@@ -32,11 +32,13 @@ class Side(Protocol):
 
 
 class Half:
-    """What a side tells of itself. ``count`` is how many bytes came from it, ``finished`` whether no more will."""
+    """What a side tells of itself. ``count`` is how many bytes came from it, ``finished`` whether no more will,
+    ``gone`` whether it is lost."""
 
     def __init__(self, joint: Joint, side: Side) -> None:
         self.count = 0
         self.finished = False
+        self.gone = False
         self._joint = joint
         self._side = side
         self._other = self
@@ -62,8 +64,12 @@ class Half:
             self._joint.end("it came to its end")
 
     def lost(self, reason: str) -> None:
-        """The side is gone."""
+        """The side is gone, with all that it had still to send."""
         self._joint.end(reason)
+        if not self.gone:
+            self.gone = True
+            if self._other.gone:
+                self._joint.released()
 
     def cut(self, reason: str) -> None:
         """The joint must end now."""
@@ -81,10 +87,16 @@ class Half:
 
 
 class Joint:
-    """Joins ``near`` and ``far``. ``over`` turns true when it ends; then ``done`` is called, once, with the reason."""
+    """Joins ``near`` and ``far``. ``over`` turns true when it ends; then ``done`` is called, once, with the reason.
 
-    def __init__(self, near: Side, far: Side, done: Callable[[str], None]) -> None:
+    ``released`` is called, once, when both sides are gone: until then, either may still hold what nobody reads.
+    """
+
+    def __init__(
+        self, near: Side, far: Side, done: Callable[[str], None], released: Callable[[], None] = lambda: None
+    ) -> None:
         self.over = False
+        self.released = released
         self.near, self.far = Half(self, near), Half(self, far)
         self.near._other, self.far._other = self.far, self.near
         self._sides = near, far

@@ -122,6 +122,21 @@ class TunnelTests(CenterTestCase):
             opening.cancel()
             self.failureResultOf(opening)
 
+    def test_room_once_it_is_empty(self) -> None:
+        """One that is over counts until both ends are gone: until then they may hold what nobody reads."""
+        self.patch(tunnels, "MOST_OF_DEVICE", 1)
+        self.open()
+        far = self.center.meet(self.device, self.asked().id, self.far)()
+        [(_, near)] = self.joined
+        near.lost("the client left")
+        self.assertEqual(self.center.tunnels.sessions(), ())
+        self.assertIn("1 tunnels to kitchen-pi are open already", self.refusal(self.open()))
+        far.lost("the device has it all")
+        again = self.open()
+        self.assertNoResult(again)
+        again.cancel()
+        self.failureResultOf(again)
+
     def test_idle(self) -> None:
         """One in which nothing moves for long enough is cut; one in which something does is not, until its life is
         over."""

@@ -14,7 +14,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from iotcenter.center.tunnels import Opener
+from iotcenter.center.tunnels import Opener, Session
 from iotcenter.gateway.channels import Channels
 from iotcenter.gateway.factory import GatewayFactory
 from iotcenter.gateway.host_key import host_key
@@ -25,7 +25,7 @@ from iotcenter.gateway.windows import Windows
 from iotcenter.model import Role
 from iotcenter.storage.ssh_keys import Holder
 from iotcenter.wire.joint import Joint
-from tests.gateway.strangers import Pipe, Quiet, plain
+from tests.gateway.strangers import Pipe, Quiet, opening, plain
 from tests.wire.test_joint import Recorder
 
 VERSION = b"SSH-2.0-test\r\n"
@@ -53,9 +53,15 @@ class OneKey:
 class Answering:
     """Tunnels that stand at once, to somebody who only listens."""
 
+    def __init__(self) -> None:
+        self.sessions: list[Session] = []
+
     async def open(self, name: str, port: int, opener: Opener, near: Any, ready: Callable[..., None]) -> None:
         """See ``Tunnels``."""
-        ready(None, Joint(near, Recorder(), lambda reason: None).near)
+        session = Session(cast(Any, None), port, opener, 0.0)
+        session.joint = Joint(near, Recorder(), session.ended, lambda: session.released())
+        self.sessions.append(session)
+        ready(session, session.joint.near)
 
 
 def packets_in(data: bytes) -> Iterator[bytes]:
@@ -135,10 +141,7 @@ def sign_in_seeds() -> tuple[bytes, ...]:
 
 def channel_seeds() -> tuple[bytes, ...]:
     """A channel that is opened, written to, and closed; and requests that are refused."""
-    address = string(b"kitchen-pi") + number(22) + string(b"::1") + number(1)
-    opened = (
-        bytes([Message.CHANNEL_OPEN]) + string(b"direct-tcpip") + number(0) + number(2**20) + number(32768) + address
-    )
+    opened = bytes([Message.CHANNEL_OPEN]) + opening()
     data = bytes([Message.CHANNEL_DATA]) + number(1) + string(b"hello")
     wider = bytes([Message.CHANNEL_WINDOW_ADJUST]) + number(1) + number(2**20)
     ends = [bytes([kind]) + number(1) for kind in (Message.CHANNEL_EOF, Message.CHANNEL_CLOSE)]

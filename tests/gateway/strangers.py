@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 
 from iotcenter.center.tunnels import Opener
 from iotcenter.gateway.numbers import Disconnect
+from iotcenter.gateway.packets import number, string
 
 
 class Pipe(StringTransport):
@@ -30,6 +31,12 @@ def plain(payload: bytes) -> bytes:
     """A packet as it is before there are keys."""
     padding = 16 - (5 + len(payload)) % 8
     return struct.pack(">IB", 1 + len(payload) + padding, padding) + payload + bytes(padding)
+
+
+def opening(host: bytes = b"kitchen-pi", port: int = 22, packet: int = 32768) -> bytes:
+    """What asks for a channel to a port of ``host``, with packets that are no longer than ``packet``."""
+    head = string(b"direct-tcpip") + number(0) + number(2**20) + number(packet)
+    return head + string(host) + number(port) + string(b"127.0.0.1") + number(1)
 
 
 class Quiet:

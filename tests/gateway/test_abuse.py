@@ -30,7 +30,7 @@ from iotcenter.gateway.packets import Malformed, number, string
 from iotcenter.gateway.userauth import Guest
 from iotcenter.gateway.windows import Windows
 from tests.gateway.case import DEVICE, GatewayCase
-from tests.gateway.strangers import NoTunnels, Pipe, Quiet, plain
+from tests.gateway.strangers import NoTunnels, Pipe, Quiet, opening, plain
 from tests.processes import resident, until
 
 QUIETLY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -172,11 +172,9 @@ class GuestTests(SynchronousTestCase):
         self.channels.transport = cast(Any, self.transport)
         self.addCleanup(self.channels.serviceStopped)
 
-    def open(self, host: bytes, port: int = 22, kind: bytes = b"direct-tcpip", packet: int = 32768) -> None:
+    def open(self, host: bytes = b"kitchen-pi", port: int = 22, packet: int = 32768) -> None:
         """Ask for a channel."""
-        head = string(kind) + number(0) + number(2**20) + number(packet)
-        body = string(host) + number(port) + string(b"127.0.0.1") + number(1)
-        self.channels.packetReceived(Message.CHANNEL_OPEN, head + body)
+        self.channels.packetReceived(Message.CHANNEL_OPEN, opening(host, port, packet))
 
     def refusals(self) -> Iterator[bytes]:
         """What was refused."""
@@ -185,13 +183,13 @@ class GuestTests(SynchronousTestCase):
     def test_as_many_as_may_be(self) -> None:
         """More channels than one connection may have are refused, those that are being opened included."""
         for _ in range(MOST_CHANNELS + 3):
-            self.open(b"kitchen-pi")
+            self.open()
         self.assertEqual(len(self.tunnels.asked), MOST_CHANNELS)
         self.assertEqual(len(list(self.refusals())), 3)
 
     def test_tiny_packets(self) -> None:
         """A client that wants a packet for each byte is refused: it would cost the others their server."""
-        self.open(b"kitchen-pi", packet=1)
+        self.open(packet=1)
         self.assertEqual(self.tunnels.asked, [])
 
     @QUIETLY

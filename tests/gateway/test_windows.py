@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Any, cast
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.center.tunnels import MOST
+from iotcenter.center.tunnels import MOST, Opener
+from iotcenter.gateway.channels import Channels
+from iotcenter.gateway.numbers import Message
+from iotcenter.gateway.packets import number
+from iotcenter.gateway.userauth import Guest
 from iotcenter.gateway.windows import LARGEST, LEAST, TOGETHER, Windows
+from tests.faults.guests import Answering
+from tests.gateway.strangers import Quiet, opening
 
 
 class WindowTests(SynchronousTestCase):
@@ -28,3 +37,32 @@ class WindowTests(SynchronousTestCase):
         for window in [self.windows.take() for _ in range(MOST)]:
             self.windows.give_back(window)
         self.assertEqual(self.windows.take(), LARGEST)
+
+
+class LeftBehindTests(SynchronousTestCase):
+    """A guest opens channels to a device that does not read, and closes them."""
+
+    def setUp(self) -> None:
+        """The guest has signed in."""
+        self.tunnels, self.transport = Answering(), Quiet()
+        self.channels = Channels(Guest("ann", b"", "UTC"), cast(Any, self.tunnels), Opener("ann", "test"), Windows())
+        self.channels.transport = cast(Any, self.transport)
+        self.addCleanup(self.channels.serviceStopped)
+
+    def window(self) -> int:
+        """How much may be sent ahead over the next channel, which is closed at once."""
+        self.channels.packetReceived(Message.CHANNEL_OPEN, opening())
+        confirmation = dict(self.transport.sent)[Message.CHANNEL_OPEN_CONFIRMATION]
+        _, id, window, _ = struct.unpack(">IIII", confirmation)
+        self.channels.packetReceived(Message.CHANNEL_CLOSE, number(id))
+        return int(window)
+
+    def test_still_under_way(self) -> None:
+        """What came by a channel counts until the device has it, or is gone: then others have its room."""
+        self.assertEqual(self.window(), LARGEST)
+        given = [self.window() for _ in range(MOST)]
+        self.assertEqual(given[-1], LEAST)
+        for session in self.tunnels.sessions:
+            assert session.joint is not None
+            session.joint.far.lost("the device has read it all")
+        self.assertEqual(self.window(), LARGEST)

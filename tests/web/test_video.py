@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from iotcenter.center import tunnels
 from iotcenter.model import Role, VideoOffer
 from iotcenter.web import video
 from iotcenter.web.principal import LOCAL
@@ -135,6 +136,18 @@ class VideoTests(WebTestCase):
         await second.until(OTHER)
         await second.close()
         await until(self.reactor, lambda: not self.center.tunnels.sessions(), "the tunnel stays")
+
+    async def test_again(self) -> None:
+        """Who comes back when the camera's connection is closed takes the room of the stream before."""
+        self.patch(tunnels, "MOST_OF_DEVICE", 1)
+        viewer = await self.user(Role.VIEWER)
+        for _ in range(2):
+            wire = await self.watch(viewer)
+            far = await self.dial()
+            self.link.sent.clear()
+            await wire.close()
+            await until(self.reactor, lambda: not self.center.tunnels.sessions(), "the tunnel stays")
+            far.lost("closed")
 
     async def test_refused(self) -> None:
         """Without a camera, and for a device that is gone, it says so."""

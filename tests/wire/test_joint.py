@@ -76,6 +76,17 @@ class JointTests(SynchronousTestCase):
         self.assertEqual(self.near.done, ["close"])
         self.assertEqual(self.reasons, ["the network is gone"])
 
+    def test_released(self) -> None:
+        """It is over with the first side that is lost, and holds nothing any more with the second; it is told once."""
+        released: list[bool] = []
+        joint = Joint(self.near, self.far, self.reasons.append, lambda: released.append(joint.over))
+        for _ in range(2):
+            joint.near.lost("the client left")
+        self.assertEqual((joint.over, released), (True, []))
+        for _ in range(2):
+            joint.far.lost("the device has it all")
+        self.assertEqual(released, [True])
+
     def test_cut(self) -> None:
         """Both end now, and whatever they say afterwards goes nowhere."""
         self.joint.cut("that is enough")
