@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from iotcenter.model import Message
+from iotcenter.wire import farewell
 from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import MAX_FRAME, FrameReader, frame
@@ -129,8 +130,9 @@ class Link(Protocol):
 
     def resumeProducing(self) -> None:
         """The connection takes more again."""
-        self.writable = True
-        self._conversation.writable()
+        if not farewell.is_over(self.transport):
+            self.writable = True
+            self._conversation.writable()
 
     def stopProducing(self) -> None:
         """The connection goes; ``connectionLost`` follows."""

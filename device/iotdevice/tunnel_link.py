@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from iotcenter.wire import farewell
 from iotcenter.wire.codec import decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
@@ -81,6 +82,11 @@ class TunnelLink(TunnelSide):
             self.accepted.errback(NotAccepted(self._lost))
         elif self._half is not None:
             self._half.lost(self._lost)
+
+    def resumeProducing(self) -> None:
+        """The server takes more again."""
+        if not farewell.is_over(self.transport):
+            super().resumeProducing()
 
     def write(self, data: bytes) -> None:
         """See ``Side``."""

@@ -19,6 +19,7 @@ from iotcenter.logs import LogLimit
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Barred, ServerConnection
 from iotcenter.transports.turnstile import Turnstile
+from iotcenter.wire import farewell
 from iotcenter.wire.codec import DamagedReport, decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
@@ -243,6 +244,8 @@ class Connection(TwistedProtocol):
 
     def resumeProducing(self) -> None:
         """The peer reads again."""
+        if farewell.is_over(self.transport):
+            return
         if self._stream is not None:
             self._stream.drained()
         else:

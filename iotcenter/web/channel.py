@@ -18,6 +18,7 @@ from zope.interface import implementer
 from iotcenter.web.body import MAX_BODY
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.peers import address_of, source_of
+from iotcenter.wire import farewell
 
 if TYPE_CHECKING:
     from iotcenter.web.site import BoundedSite
@@ -174,6 +175,8 @@ class BoundedChannel(HTTPChannel):
 
     def resumeProducing(self) -> None:
         """The peer took what was written."""
+        if ISSLTransport.providedBy(self.transport) and farewell.is_over(self.transport):
+            return
         super().resumeProducing()
         if self.paused:
             self.paused = False

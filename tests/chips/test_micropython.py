@@ -72,14 +72,14 @@ class PrimitiveTests(SynchronousTestCase):
             forged[bit // 8] ^= 1 << bit % 8
             self.assertEqual(self.core.ask("open", vectors.DOWN_KEY, bytes(forged)), b"")
 
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     @given(VALUES)
     def test_messagepack(self, value: Any) -> None:
         """What the server writes it reads, and what it writes the server reads."""
         found = self.core.ask("unpacked", msgspec.msgpack.encode(value))
         self.assertEqual(msgspec.msgpack.decode(found), value)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(max_examples=200)
     @example(bytes.fromhex("81914c810c41"))
     @given(st.binary(max_size=60))
     def test_arbitrary_messagepack(self, data: bytes) -> None:

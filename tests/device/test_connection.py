@@ -21,10 +21,12 @@ from iotdevice.clock import Clock
 from iotdevice.config import parse_address
 from iotdevice.connection import Connection, Talk, over_tls
 from iotdevice.credentials import Credentials, load_credentials
+from iotdevice.link import Link
 from iotdevice.network import LOOK_EVERY, NO_NETWORK, network_state
 from iotdevice.pauses import GOOD_LINK, LONGEST, Pauses
 from iotdevice.renewal import Renewal
 from iotdevice.tls import STRANGER, Handshakes, endpoint
+from tests.closing import close_while_full, made
 from tests.device.authority import DAY, SmallAuthority
 from tests.device.server import SmallCenter
 from tests.device.support import Bench, Case, ReactorCase, RecordingLog, the_reactor
@@ -240,6 +242,16 @@ class LinkTests(ReactorCase):
         for _ in range(3):
             await self.next_hello()
             self.center.peers[-1].cut()
+
+    async def test_closed_while_full(self) -> None:
+        """A server that closes TLS while the device has much to tell is left once it has read that, and another link is
+        tried."""
+        self.center.heartbeat = 300.0
+        links = made(self, Link)
+        self.connect()
+        await self.next_hello()
+        await close_while_full(self.net, links[0], self.center.peers[0])
+        await self.next_hello()
 
     async def test_vanished_server(self) -> None:
         """A server that says nothing any more, though the connection stands, is noticed, and another link is tried."""

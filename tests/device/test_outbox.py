@@ -364,7 +364,7 @@ ACTIONS = st.sampled_from(
 class FaultTests(Case):
     """Whatever happens to link, disk and process."""
 
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     @given(st.lists(st.tuples(ACTIONS, st.integers(0, 3)), min_size=30, max_size=60), st.sampled_from([SECOND, ALWAYS]))
     def test_nothing_lost(self, steps: list[tuple[str, int]], settings: SpoolSettings) -> None:
         """Every reading that the process lived to commit arrives, all that a living process took arrive, in order on

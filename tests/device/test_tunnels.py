@@ -11,9 +11,17 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from iotcenter.model import Message
 from iotcenter.wire.messages import Tunnel, TunnelAction
-from iotdevice.config import SshSettings
+from iotcenter.wire.names import ALPN_TUNNEL
+from iotdevice.clock import Clock
+from iotdevice.config import SshSettings, parse_address
 from iotdevice.host_keys import MAX_KEYS, host_keys
+from iotdevice.tls import Handshakes, endpoint
+from iotdevice.tunnel_link import TunnelLink
 from iotdevice.tunnels import Tunnels
+from tests.closing import close_while_full, made
+from tests.device.authority import now
+from tests.device.server import Peer, SmallCenter
+from tests.device.support import ReactorCase, RecordingLog, the_reactor
 from tests.processes import free_port, until
 
 ID = b"i" * 16
@@ -99,6 +107,34 @@ class TunnelsTests(TestCase):
         tunnels.asked(Tunnel(ID, TunnelAction.CLOSE))
         tunnels.asked(Tunnel(ID, TunnelAction.CLOSE))
         self.assertEqual(self.channel.sent, [])
+
+
+class DialledTests(ReactorCase):
+    """A tunnel on real TLS."""
+
+    async def test_closed_while_full(self) -> None:
+        """A server that closes a tunnel while the device has much for it gets that, and then the tunnel has ended."""
+        net, center = the_reactor(), SmallCenter()
+        center.alpn, center.answers[Tunnel] = [ALPN_TUNNEL], Peer.send
+        center.listen()
+        self.addCleanup(center.stop)
+        local = net.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
+        self.addCleanup(local.stopListening)
+        port = local.getHost().port
+        links = made(self, TunnelLink)
+        credentials, log = center.authority.credentials(), RecordingLog(Clock(net))
+        tunnels = Tunnels(
+            net,
+            SshSettings(True, (port,)),
+            lambda handshakes: endpoint(net, parse_address(center.address), handshakes),
+            lambda: Handshakes.for_tunnel(credentials, now()),
+            log,
+        )
+        self.addCleanup(tunnels.stop)
+        tunnels.asked(Tunnel(ID, TunnelAction.OPEN, port))
+        await until(net, lambda: log.lines, "no tunnel was opened")
+        await close_while_full(net, links[0], center.peers[0])
+        await until(net, lambda: "ended" in log.lines[-1], "the tunnel is still open")
 
 
 class HostKeyTests(SynchronousTestCase):

@@ -79,7 +79,7 @@ class SlowReaderTests(WebTestCase):
 
     timeout = 60
 
-    async def watch(self, visitor: Visitor) -> Reader:
+    async def subscribe(self, visitor: Visitor) -> Reader:
         """A stream that has begun."""
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port.getHost().port)
         reader: Reader = await connectProtocol(endpoint, Reader(visitor, self.reactor))
@@ -103,13 +103,11 @@ class SlowReaderTests(WebTestCase):
         has the newest state by a snapshot, and so has one that comes anew."""
         _, attachment = await self.device()
         visitors = [await self.user(Role.VIEWER, f"user{number}") for number in range(3)]
-        readers = [await self.watch(visitors[number % 3]) for number in range(READERS)]
+        readers = [await self.subscribe(visitors[number % 3]) for number in range(READERS)]
         stalled, reading = readers[:STALLED], readers[STALLED:]
-        print("watched", self.reactor.seconds())
         for reader in stalled:
             reader.stall()
         sent, most = await self.publish(reading)
-        print("all seen", self.reactor.seconds())
         delays = sorted(reader.seen[number] - time for reader in reading for number, time in sent.items())
         self.assertEqual(len(delays), EVENTS * len(reading))
         self.assertLess(delays[len(delays) * 99 // 100], P99)
@@ -120,7 +118,7 @@ class SlowReaderTests(WebTestCase):
         while stalled[0].snapshots < 2 or b"42.125" not in stalled[0].state:
             await self.turn()
         self.assertLess(len(stalled[0].seen), EVENTS)
-        self.assertIn(b"42.125", (await self.watch(visitors[1])).state)
+        self.assertIn(b"42.125", (await self.subscribe(visitors[1])).state)
 
     async def publish(self, reading: list[Reader]) -> tuple[dict[int, float], int]:
         """Have much happen: when each event was told of, and the most that ever waited for one reader."""
@@ -130,7 +128,6 @@ class SlowReaderTests(WebTestCase):
             self.center.subscribers.publish(RemovedEvent(f"{number:0{LENGTH}d}"))
             await self.turn()
             most = max(most, self.most_held_for_one())
-        print("published", self.reactor.seconds(), [len(r.seen) for r in reading], [r.snapshots for r in reading], most)
         while any(len(reader.seen) < EVENTS for reader in reading):
             await self.turn()
         return sent, most

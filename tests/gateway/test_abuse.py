@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
@@ -33,7 +33,7 @@ from tests.gateway.case import DEVICE, GatewayCase
 from tests.gateway.strangers import NoTunnels, Pipe, Quiet, opening, plain
 from tests.processes import resident, until
 
-QUIETLY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIETLY = settings(max_examples=300)
 """Slowness is the machine's, which does other things too."""
 
 TRIES = 1000

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase
@@ -85,7 +85,6 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(acks, [Ack(1, 10, 2, (Refusal(10, "Expected `float`"),))])
         self.assertEqual(newest["t"].value, 2.0)
 
-    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(REPORTS)
     def test_short_way(self, reports: list[Report]) -> None:
         """Reports of which nothing is refused take a way of their own, on which the same is said of them."""

@@ -183,7 +183,7 @@ class RollupCase(SynchronousTestCase):
 class PropertyTests(RollupCase):
     """Whatever comes, in whatever order."""
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(runs(), st.randoms(use_true_random=False), st.integers(0, 40))
     def test_any_order(self, made: list[Run], random: Random, repeated: int) -> None:
         """Every tier holds what the raw readings give; after every commit, and though the server was restarted."""
@@ -203,7 +203,7 @@ class PropertyTests(RollupCase):
             self.assertEqual(len(storage.raw()), storage.stored)
             self.check(storage)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(
         runs(),
         st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"]),
@@ -221,7 +221,7 @@ class PropertyTests(RollupCase):
             found = storage.buckets(step, ZoneInfo(zone), start, end)
             self.same(found, expected(raw, step, ZoneInfo(zone)))
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck))
     @given(runs(), st.integers(0, 20), st.integers(0, 3), st.integers(0, 3))
     def test_retention(self, made: list[Run], today: int, minutes: int, hours: int) -> None:
         """Where raw readings, minutes or hours are dropped, the coarser buckets stay what they were, at every step."""
@@ -238,7 +238,7 @@ class PropertyTests(RollupCase):
             self.assertEqual([time for time, _ in storage.raw() if time < kept.raw * DAY], [])
             self.compare_kept(storage, kept, before)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck))
     @given(
         runs(),
         st.sampled_from(["UTC", "Europe/Berlin"]),

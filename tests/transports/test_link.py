@@ -17,11 +17,22 @@ from iotcenter.center.links import DeviceLink
 from iotcenter.model import Reading
 from iotcenter.transports import conversations
 from iotcenter.transports.tls import TLSSettings
+from iotcenter.transports.tls_connection import Connection
 from iotcenter.wire.codec import decode, encode
 from iotcenter.wire.framing import FrameReader, frame
 from iotcenter.wire.messages import Ack, Close, CloseCode, Hello, Ping, Pong, Renew, Report, Welcome
 from iotcenter.wire.names import ALPN_LINK
+from tests.closing import close_while_full, made
 from tests.transports.support import Client, TLSTestCase, client_context, request_for
+
+
+class Unmoved:
+    """A stream that takes all, and says nothing."""
+
+    def received(self, data: bytes) -> None:
+        """See ``Stream``."""
+
+    full = drained = lambda self: None
 
 
 class LinkTestCase(TLSTestCase):
@@ -102,6 +113,16 @@ class LinkTests(LinkTestCase):
         gone = self.departed()
         client.send(Close(CloseCode.STOPPING, "the agent stops"))
         self.assertEqual(await gone, "the agent stops")
+        await client.lost
+
+    async def test_closed_while_full(self) -> None:
+        """A device that closes TLS while a stream has much for it is gone once it has read that."""
+        connections = made(self, Connection)
+        client = await self.join(Hello(heartbeat=300.0))
+        gone = self.departed()
+        connections[0].become(Unmoved())
+        await close_while_full(self.reactor, connections[0], client)
+        await gone
         await client.lost
 
     async def test_no_session_tickets(self) -> None:

@@ -212,6 +212,14 @@ class WebTestCase(TestCase):
         wire.write(head.encode() + b"\r\n" + body)
         return parse(await wire.lost)
 
+    async def watch(self, visitor: Visitor) -> Wire:
+        """A stream of events that has begun."""
+        wire = await self.connect()
+        head = "".join(f"{name}: {value}\r\n" for name, value in visitor.headers.items())
+        wire.write(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        await wire.until(b"event: snapshot")
+        return wire
+
     async def user(self, role: Role, name: str = "") -> Visitor:
         """A browser in which a user of that role is signed in."""
         user = await self.parts.users.add(name or role.value, role, PASSWORD)

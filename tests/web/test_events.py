@@ -7,20 +7,12 @@ import msgspec
 from iotcenter.center.subscribers import ReadingsEvent, RemovedEvent
 from iotcenter.model import LogLevel, LogLine, Reading, Role
 from iotcenter.wire.messages import Log
-from tests.web.support import Visitor, WebTestCase
-from tests.web.wire import Wire, dechunk
+from tests.web.support import WebTestCase
+from tests.web.wire import dechunk
 
 
 class EventTests(WebTestCase):
     """Real streams."""
-
-    async def watch(self, visitor: Visitor) -> Wire:
-        """A stream that has begun."""
-        wire = await self.connect()
-        head = "".join(f"{name}: {value}\r\n" for name, value in visitor.headers.items())
-        wire.write(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
-        await wire.until(b"event: snapshot")
-        return wire
 
     async def test_all_kinds(self) -> None:
         """Whatever happens is told, as the API shows it elsewhere."""

@@ -19,9 +19,11 @@ from iotcenter.center.subscribers import RemovedEvent
 from iotcenter.interfaces import Credentials
 from iotcenter.model import Role
 from iotcenter.web import channel
+from iotcenter.web.channel import BoundedChannel
 from iotcenter.web.doors import Door
 from iotcenter.web.https import web_contexts
 from iotcenter.web.site import BoundedSite
+from tests.closing import close_while_full, made
 from tests.web.support import PASSWORD, WebTestCase
 from tests.web.wire import Wire
 
@@ -128,6 +130,12 @@ class HTTPSTests(WebTestCase):
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = self.authority.sign_web(key.public_key(), frozenset({x509.DNSName(name)}), 86400.0)
         return Credentials(key, (leaf, self.authority.root))
+
+    async def test_closed_while_full(self) -> None:
+        """A browser that closes TLS while an answer has much for it is gone once it has read that."""
+        connections = made(self, BoundedChannel)
+        wire = await self.watch(await self.user(Role.VIEWER))
+        await close_while_full(self.reactor, connections[0], wire)
 
     async def test_handshake_deadline(self) -> None:
         """Who does not come to the end of the handshake is dropped, whatever they send."""
