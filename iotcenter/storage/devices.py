@@ -115,12 +115,6 @@ class Devices:
         """Remember that a device may not come in any more, until it is given a new key."""
         return self._update(device, REVOKE)
 
-    def set_key(self, device: DeviceId, key: bytes, certificate_expires: float) -> Deferred[None]:
-        """Know the device by ``key`` from now on, and by no other; it may come in again if it was revoked."""
-        return self._database.write(
-            partial(set_device_key, device=device, key=key, certificate_expires=certificate_expires)
-        )
-
     def renewed(self, device: DeviceId, key: bytes, certificate_expires: float) -> Deferred[None]:
         """Note a new certificate for ``key``. Fails with ``NotFound`` where that does not let the device in by now."""
         return self._database.write(partial(_renewed, device=device, key=key, expires=certificate_expires))
@@ -180,7 +174,10 @@ def add_device(connection: sqlite3.Connection, row: DeviceRow) -> DeviceRow:
 
 
 def set_device_key(connection: sqlite3.Connection, device: DeviceId, key: bytes, certificate_expires: float) -> None:
-    """As ``Devices.set_key``; for other tables' transactions."""
+    """Know the device by ``key`` from now on, and by no other; it may come in again if it was revoked.
+
+    For other tables' transactions. Raises ``NotFound``.
+    """
     _update(connection, SET_KEY, (key, milliseconds(certificate_expires), device))
 
 

@@ -33,11 +33,6 @@ class FrameReader:
         self.limit = limit
         self._buffer = bytearray()
 
-    @property
-    def buffered(self) -> int:
-        """How many bytes wait for the rest of their frame."""
-        return len(self._buffer)
-
     def rest(self) -> bytes:
         """What came behind the last frame, which is somebody else's to read from now on."""
         rest = bytes(self._buffer)

@@ -128,7 +128,7 @@ class BufferTests(SynchronousTestCase):
             most = 0
             for piece in (struct.pack(">I", length), *[bytes(PIECE)] * (FLOOD // PIECE)):
                 connection.dataReceived(piece)
-                most = max(most, connection.reader.buffered)
+                most = max(most, len(connection.reader._buffer))
             self.assertLessEqual(most, PER_LINK + 4)
             self.assertTrue(transport.disconnecting)
 

@@ -15,6 +15,7 @@ from iotcenter.storage.logs import Logs
 from tests.storage.support import GARDEN, KITCHEN, NOW, ReadingsCase, report
 
 NOBODY = "f" * 32
+CELLAR = "e" * 32
 TABLES = ("device", "series", "reading", "progress", "account", "command", "log", "enrollment")
 
 
@@ -46,22 +47,20 @@ class DevicesTests(ReadingsCase):
         await self.devices.rename(KITCHEN, "cellar")
         self.assertEqual((await self.devices.get(KITCHEN)).name, "cellar")
 
-    async def test_key(self) -> None:
-        """A new key takes the place of the former one, and lets a revoked device in again."""
+    async def test_revoke(self) -> None:
+        """That a device may not come in any more is remembered, of that one alone."""
         await self.devices.revoke(KITCHEN)
         self.assertTrue((await self.devices.get(KITCHEN)).revoked)
-        await self.devices.set_key(KITCHEN, b"key", NOW + 90.5)
-        row = await self.devices.get(KITCHEN)
-        self.assertEqual((row.revoked, row.key, row.certificate_expires), (False, b"key", NOW + 90.5))
+        self.assertFalse((await self.devices.get(GARDEN)).revoked)
 
     async def test_renewed(self) -> None:
         """A new certificate is noted for the key on record alone, and for no device that was revoked."""
-        await self.devices.set_key(KITCHEN, b"key", NOW)
-        await self.devices.renewed(KITCHEN, b"key", NOW + 90)
-        self.assertEqual((await self.devices.get(KITCHEN)).certificate_expires, NOW + 90)
-        await self.assertFailure(self.devices.renewed(KITCHEN, b"former key", NOW + 99), NotFound)
-        await self.devices.revoke(KITCHEN)
-        await self.assertFailure(self.devices.renewed(KITCHEN, b"key", NOW + 99), NotFound)
+        await self.devices.add(CELLAR, "cellar", "tls", NOW, b"key", NOW)
+        await self.devices.renewed(CELLAR, b"key", NOW + 90.5)
+        self.assertEqual((await self.devices.get(CELLAR)).certificate_expires, NOW + 90.5)
+        await self.assertFailure(self.devices.renewed(CELLAR, b"former key", NOW + 99), NotFound)
+        await self.devices.revoke(CELLAR)
+        await self.assertFailure(self.devices.renewed(CELLAR, b"key", NOW + 99), NotFound)
 
     async def test_seen(self) -> None:
         """When and where a device was last is remembered."""
@@ -86,7 +85,6 @@ class DevicesTests(ReadingsCase):
         changes: list[Deferred[Any]] = [
             self.devices.rename(NOBODY, "cellar"),
             self.devices.revoke(NOBODY),
-            self.devices.set_key(NOBODY, b"key", NOW),
             self.devices.seen(NOBODY, NOW, ""),
             self.devices.offered(NOBODY, "", Offer()),
         ]

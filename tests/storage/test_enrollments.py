@@ -57,7 +57,8 @@ class EnrollmentsTests(ReadingsCase):
 
     async def test_known_device(self) -> None:
         """Redeeming one for a device that is known gives it another key, even when it was revoked or renamed."""
-        await self.devices.set_key(KITCHEN, b"former", NOW)
+        await self.add("kitchen", b"former")
+        await self.redeem(KITCHEN, b"former", key=b"former")
         await self.add("kitchen")
         await self.devices.revoke(KITCHEN)
         await self.devices.rename(KITCHEN, "scullery")

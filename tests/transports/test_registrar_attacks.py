@@ -45,7 +45,9 @@ class ForgeryTests(RegistrarTestCase):
         """Once a device has a certificate, its password is worth nothing."""
         await self.ask(register("cam"))
         device = self.center.devices.get("cam").id
-        await self.store.devices.set_key(device, b"k" * 32, self.reactor.seconds() + 60)
+        now = self.reactor.seconds()
+        await self.store.enrollments.add(b"0" * 32, "cam", "ann", now, now + 60)
+        await self.store.enrollments.redeem(b"0" * 32, now, device, "tls", b"k" * 32, now + 60)
         self.assertEqual(await self.code(login("cam")), "31")
         self.assertIn("certificate", self.complaints[-1])
 

@@ -34,7 +34,7 @@ class FrameReaderTests(SynchronousTestCase):
             reader = FrameReader()
             received = [decode(body) for chunk in chunks for body in reader.receive(chunk)]
             self.assertEqual(received, sent)
-            self.assertEqual(reader.buffered, 0)
+            self.assertEqual(reader.rest(), b"")
 
     def test_oversized_is_refused_from_its_length(self) -> None:
         """A length over the limit is refused before any of the frame has come, and nothing of it is kept."""
@@ -43,7 +43,7 @@ class FrameReaderTests(SynchronousTestCase):
             with self.assertRaises(WireError) as caught:
                 list(reader.receive(struct.pack(">I", length) + b"x" * 100))
             self.assertIn(str(length), str(caught.exception))
-            self.assertEqual(reader.buffered, 0)
+            self.assertEqual(reader.rest(), b"")
 
     def test_frames_before_a_bad_one_are_given(self) -> None:
         """What came rightly before the fault was handed on."""

@@ -129,7 +129,7 @@ class Endpoint:
 
     def forget(self, device: bytes, now: float) -> None:
         """Forget all of a device that may not come in any more."""
-        session = self._by_device.get(device)
+        session = self.session_of(device)
         if session is not None:
             self.end(session, now)
         self._keepalives.pop(device, None)
@@ -208,7 +208,7 @@ class Endpoint:
         """Whether an OPEN may begin a session: neither a repetition, nor older than the session that there is."""
         if opening.record[1:5] in self._resting or not 0 <= self._time(now) - opening.time <= WELCOME_LIFETIME:
             return False
-        present = self._by_device.get(device)
+        present = self.session_of(device)
         return present is None or (opening.time >= present.welcomed and now - present.started >= SESSIONS_APART)
 
     def _begin(self, opening: Opening, keys: DeviceKeys, address: Address, now: float) -> Arrival | None:
@@ -224,7 +224,7 @@ class Endpoint:
         if events is None:
             return self._refuse(Refusal.NOT_AUTHENTIC)
         self._keepalives[hello.device] = keepalive
-        ended = self._by_device.get(hello.device)
+        ended = self.session_of(hello.device)
         if ended is not None:
             self.end(ended, now)
         self._drop_former(hello.device)
