@@ -150,7 +150,7 @@ static void aead(void)
     memcpy(head + sizes[3], arguments[2], 16);
     put32(plain + size, 0);
     put32(plain + size + 4, sizes[3] * 8);
-    iotcenter_hmac(arguments[0], 16, head, (uint8_t)(sizes[3] + 16), plain, (uint16_t)(size + 8), out);
+    hmac_of_two(arguments[0], 16, head, (uint8_t)(sizes[3] + 16), plain, (uint16_t)(size + 8), out);
     memcpy(plain + size, out, 16);
     print("got", plain, size + 16);
 }
@@ -162,12 +162,12 @@ static void primitive(const char *verb)
     unsigned size = 32;
     memcpy(&keys, arguments[0], sizeof keys);
     if (strcmp(verb, "sha256") == 0) {
-        iotcenter_hmac(NULL, NO_KEY, NULL, 0, arguments[0], (uint16_t)sizes[0], out);
+        hmac_of_two(NULL, NO_KEY, NULL, 0, arguments[0], (uint16_t)sizes[0], out);
     } else if (strcmp(verb, "hmac") == 0) {
-        iotcenter_hmac(arguments[0], (uint8_t)sizes[0], NULL, 0, arguments[1], (uint16_t)sizes[1], out);
+        hmac_of_two(arguments[0], (uint8_t)sizes[0], NULL, 0, arguments[1], (uint16_t)sizes[1], out);
     } else if (strcmp(verb, "expand") == 0) {
         size = (unsigned)number(2);
-        hkdf_expand(arguments[0], (const char *)arguments[1], out, (uint8_t)size);
+        iotcenter_expand(arguments[0], (const char *)arguments[1], out, (uint8_t)((size + 15) / 16 * 16));
     } else if (strcmp(verb, "derive") == 0) {
         config.key = key;
         device.config = &config;
@@ -188,11 +188,11 @@ static void primitive(const char *verb)
     } else if (strcmp(verb, "seal") == 0) {
         memcpy(out, arguments[1], 9);
         memcpy(out + 9, arguments[2], sizes[2]);
-        size = seal(&keys, out, (uint16_t)sizes[2]);
+        size = iotcenter_seal(&keys, out, (uint16_t)sizes[2]);
     } else if (strcmp(verb, "open") == 0) {
         uint8_t *record = malloc(sizes[1]);
         memcpy(record, arguments[1], sizes[1]);
-        size = open_record(&keys, record, (uint16_t)sizes[1]);
+        size = iotcenter_open(&keys, record, (uint16_t)sizes[1]);
         memcpy(out, record + 9, size);
         free(record);
     }

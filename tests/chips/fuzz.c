@@ -97,7 +97,7 @@ static uint16_t welcome(void)
     take_bytes(made, 28);
     made[0] = WELCOME;
     made[1] = SUITE;
-    hmac(auth, sizeof auth, config.packet, HELLO_SIZE + 28, auth);
+    iotcenter_hmac(auth, sizeof auth, config.packet, HELLO_SIZE + 28, auth);
     memcpy(made + 28, auth, 16);
     memmove(config.packet, made, WELCOME_SIZE);
     number = 0;
@@ -112,7 +112,7 @@ static uint16_t record(void)
     memcpy(sealed + 1, device.cid, sizeof device.cid);
     number += take() % 40;
     put32(sealed + 5, number);
-    size = seal(&device.down, sealed, take_bytes(sealed + HEADER_SIZE, room));
+    size = iotcenter_seal(&device.down, sealed, take_bytes(sealed + HEADER_SIZE, room));
     memcpy(config.packet, sealed, size);
     free(sealed);
     return size;

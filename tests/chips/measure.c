@@ -86,7 +86,7 @@ static void make_welcome(void)
     memset(welcome, 7, WELCOME_SIZE);
     welcome[0] = WELCOME;
     welcome[1] = SUITE;
-    hmac(auth, sizeof auth, packet, HELLO_SIZE + 28, auth);
+    iotcenter_hmac(auth, sizeof auth, packet, HELLO_SIZE + 28, auth);
     memcpy(welcome + 28, auth, 16);
     memmove(packet, welcome, WELCOME_SIZE);
 }
@@ -99,7 +99,7 @@ static uint16_t make_record(const uint8_t *text, uint8_t size)
     memcpy(packet + 1, device.cid, sizeof device.cid);
     put32(packet + 5, ++number);
     memcpy(packet + HEADER_SIZE, text, size);
-    return seal(&device.down, packet, size);
+    return iotcenter_seal(&device.down, packet, size);
 }
 
 static void measure(void)

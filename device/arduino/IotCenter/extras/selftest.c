@@ -30,6 +30,12 @@ static const uint8_t DOWN_VECTOR[] = {
     0xc1, 0x96, 0x83, 0xa7, 0xf3, 0x4d, 0xbd, 0xa3, 0x13, 0xed, 0x1c, 0x4e, 0x5e,
 };
 
+/* What the records of many lengths give in the end, as another implementation computed it. */
+static const uint8_t LENGTHS[32] = {
+    0xf3, 0x81, 0x69, 0x35, 0xa8, 0x96, 0xa6, 0xe7, 0x92, 0x07, 0x25, 0xbb, 0xcb, 0x84, 0x37, 0x99,
+    0x1b, 0x66, 0xef, 0x11, 0x52, 0x37, 0x43, 0x0c, 0x92, 0xa9, 0x35, 0x37, 0x6e, 0x7e, 0x8b, 0x2b,
+};
+
 static const uint8_t id[16] IOTCENTER_FLASH = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 static const uint8_t key[32] IOTCENTER_FLASH = {
@@ -93,12 +99,31 @@ static void check_records(void)
 {
     memcpy(packet, UP_VECTOR, HEADER_SIZE);
     memcpy(packet + HEADER_SIZE, "\1\0\0{\"t\":21.5}", 13);
-    check("UP", seal(&device.up, packet, 13) == sizeof UP_VECTOR && memcmp(packet, UP_VECTOR, sizeof UP_VECTOR) == 0);
+    check("UP", iotcenter_seal(&device.up, packet, 13) == sizeof UP_VECTOR &&
+                    memcmp(packet, UP_VECTOR, sizeof UP_VECTOR) == 0);
     memcpy(packet, DOWN_VECTOR, sizeof DOWN_VECTOR);
-    check("DOWN", open_record(&device.down, packet, sizeof DOWN_VECTOR) == 3 && packet[HEADER_SIZE] == 0x83);
+    check("DOWN", iotcenter_open(&device.down, packet, sizeof DOWN_VECTOR) == 3 && packet[HEADER_SIZE] == 0x83);
     memcpy(packet, DOWN_VECTOR, sizeof DOWN_VECTOR);
     packet[20] ^= 1;
-    check("a forged record", open_record(&device.down, packet, sizeof DOWN_VECTOR) == 0);
+    check("a forged record", iotcenter_open(&device.down, packet, sizeof DOWN_VECTOR) == 0);
+}
+
+/* Seals and opens records of many lengths, each with keys of its own, which come of all the records before it. */
+static void check_lengths(void)
+{
+    uint8_t all[32] = {0};
+    bool right = true;
+    memcpy(packet, UP_VECTOR, HEADER_SIZE);
+    for (uint8_t length = 0; length < 100; length += 3) {
+        iotcenter_expand(all, FLASH("up"), device.up.mac, sizeof device.up);
+        memset(packet + HEADER_SIZE, length, length);
+        uint16_t size = iotcenter_seal(&device.up, packet, length);
+        iotcenter_hmac(all, sizeof all, packet, (uint8_t)size, all);
+        right &= iotcenter_open(&device.up, packet, size) == length;
+        for (uint8_t i = 0; i < length; i++)
+            right &= packet[HEADER_SIZE + i] == length;
+    }
+    check("records of all lengths", right && memcmp(all, LENGTHS, sizeof all) == 0);
 }
 
 int main(void)
@@ -106,6 +131,7 @@ int main(void)
     start();
     check_handshake();
     check_records();
+    check_lengths();
     puts(failed ? "differs" : "ok");
     return failed;
 }

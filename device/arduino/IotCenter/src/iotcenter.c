@@ -70,6 +70,13 @@ enum {
 #define NOINLINE
 #endif
 
+/* How what iotcenter_avr.S says in assembly is declared. */
+#ifdef __AVR__
+#define INNER extern
+#else
+#define INNER static
+#endif
+
 /* Texts of ours lie in flash, where the chip can read them there. */
 #ifdef __AVR__
 #define read_byte(address) pgm_read_byte(address)
@@ -104,14 +111,31 @@ static uint32_t float_bits(float number)
     return bits;
 }
 
-/* Whether the 16 bytes are equal; takes equally long for all. */
-static NOINLINE bool equal(const uint8_t *one, const uint8_t *other)
-{
-    uint8_t difference = 0;
-    for (uint8_t i = 0; i < 16; i++)
-        difference |= one[i] ^ other[i];
-    return difference == 0;
-}
+/* ---- What is sealed and opened with: in assembly on AVR, in C for all other chips ---- */
+
+/* HMAC, with a key of up to 64 bytes, or the mere digest where its size is NO_KEY. Writes 32 bytes to `out` in the end, or
+ * with SHORT in the key's size the first 16 of them; that may be where key or data lie. HKDF-Extract is this with the salt
+ * as the key. */
+enum { SHORT = 0x80, NO_KEY = 0x7F };
+
+INNER void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out);
+
+/* HKDF-Expand: `label` is a text in flash, of up to LABEL bytes; `size` is 16, 32 or 48. `out` may be where the key lies,
+ * where that is not 48. */
+INNER void iotcenter_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size);
+
+/* Not 0 where the 16 bytes differ; takes equally long for all. */
+INNER uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other);
+
+/* Records are AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), the IV made of the header.
+ *
+ * Encrypts and tags the record, whose header is complete and whose plaintext of `size` bytes lies behind it. There are
+ * 32 bytes more behind that. Returns the size of the record. */
+INNER uint16_t iotcenter_seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size);
+
+/* Checks the record of `size` bytes, which is of a size that a record can have, and decrypts it in place. Returns the
+ * size of the plaintext behind the header; 0 where the record is not genuine. */
+INNER uint16_t iotcenter_open(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size);
 
 /* ---- SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869) ---- */
 
@@ -135,16 +159,7 @@ const uint32_t iotcenter_sha256_rounds[64] IOTCENTER_FLASH = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-/* HMAC of one piece and another behind it, with a key of up to 64 bytes; the mere digest where the key's size is NO_KEY.
- * Writes 32 bytes to `out` in the end, which may be where any of them lies. */
-enum { NO_KEY = 0xFF };
-
-#ifdef __AVR__
-
-void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
-                    uint16_t other_size, uint8_t *out);
-
-#else
+#ifndef __AVR__
 
 /* Numbers in it are big-endian, as the standard counts bytes. */
 struct sha256 {
@@ -209,55 +224,52 @@ static void sha256_finish(struct sha256 *hash)
     sha256_byte(hash, (uint8_t)bits);
 }
 
-static void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
-                           uint16_t other_size, uint8_t *out)
+/* HMAC of one piece and another behind it. */
+static void hmac_of_two(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
+                        uint16_t other_size, uint8_t *out)
 {
     struct sha256 hash;
-    uint8_t inner[32], pad = 0x36;
+    uint8_t inner[32], pad = 0x36, own = key_size & NO_KEY;
     for (;;) {
         sha256_start(&hash);
-        for (uint8_t i = 0; i < 64 && key_size != NO_KEY; i++)
-            sha256_byte(&hash, i < key_size ? key[i] ^ pad : pad);
+        for (uint8_t i = 0; i < 64 && own != NO_KEY; i++)
+            sha256_byte(&hash, i < own ? key[i] ^ pad : pad);
         for (; size > 0; size--)
             sha256_byte(&hash, *one++);
         for (; other_size > 0; other_size--)
             sha256_byte(&hash, *other++);
         sha256_finish(&hash);
-        if (pad == 0x5C || key_size == NO_KEY)
+        if (pad == 0x5C || own == NO_KEY)
             break;
         pad = 0x5C;
         one = memcpy(inner, hash.state, sizeof inner);
         size = sizeof inner;
     }
-    memcpy(out, hash.state, sizeof hash.state);
+    memcpy(out, hash.state, key_size & SHORT ? 16 : 32);
 }
 
-#endif
-
-/* The same of one piece. HKDF-Extract is this with the salt as the key. */
-static NOINLINE void hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out)
+static void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out)
 {
-    iotcenter_hmac(key, key_size, data, size, NULL, 0, out);
+    hmac_of_two(key, key_size, data, size, NULL, 0, out);
 }
 
-/* HKDF-Expand: `label` is a text in flash, of up to LABEL bytes. `out` may be where the key lies, where `size` is 32 at
- * most. */
-static NOINLINE void hkdf_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
+static void iotcenter_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size)
 {
-    uint8_t last[32 + LABEL + 1], *info = last + 32, end = 0;
-    while ((info[end] = read_byte(label + end)) != 0)
-        end++;
-    for (uint8_t before = 0;; before = 32) {
-        info[end]++;
-        hmac(key, 32, info - before, before + end + 1, last);
+    uint8_t info[LABEL + 1], end = (uint8_t)strlen(label), before = 0;
+    const uint8_t *last = NULL;
+    memcpy(info, label, end);
+    for (info[end] = 1;; info[end]++) {
+        hmac_of_two(key, size < 32 ? 32 | SHORT : 32, last, before, info, end + 1, out);
         if (size <= 32)
             break;
-        memcpy(out, last, 32);
+        last = out;
+        before = 32;
         out += 32;
         size -= 32;
     }
-    memcpy(out, last, size);
 }
+
+#endif
 
 /* ---- AES-128 (FIPS 197), the round keys made as they are needed ---- */
 
@@ -282,15 +294,10 @@ const uint8_t iotcenter_aes_box[256] IOTCENTER_FLASH = {
     0x8c, 0xa1, 0x89, 0x0d, 0xbf, 0xe6, 0x42, 0x68, 0x41, 0x99, 0x2d, 0x0f, 0xb0, 0x54, 0xbb, 0x16,
 };
 
-/* Encrypts or decrypts the block in place; `work` is 32 bytes that begin with the key, and are used up. The step tells
- * which: it leads, modulo 16, to the byte that follows once the rows are shifted. */
+#ifndef __AVR__
+
+/* The step of one that encrypts, and of one that decrypts: modulo 16, to the byte that follows once the rows are shifted. */
 enum { ENCRYPT = 5, DECRYPT = 13 };
-
-#ifdef __AVR__
-
-void iotcenter_aes(uint8_t *work, uint8_t *block, uint8_t step);
-
-#else
 
 /* Twice the byte, in AES' field; without a branch, so that it takes equally long for all. */
 static uint8_t twice(uint8_t byte)
@@ -351,19 +358,17 @@ static void substitute(uint8_t *block, uint8_t step)
     }
 }
 
-#endif
-
-static NOINLINE void add_key(uint8_t *block, const uint8_t *key)
+static void add_key(uint8_t *block, const uint8_t *key)
 {
     for (uint8_t i = 0; i < BLOCK; i++)
         block[i] ^= key[i];
 }
 
-#ifndef __AVR__
-
-static void iotcenter_aes(uint8_t *key, uint8_t *block, uint8_t step)
+/* Encrypts or decrypts one block in place. */
+static void aes(const uint8_t *start, uint8_t *block, uint8_t step)
 {
-    uint8_t constants[10] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1B, 0x36};
+    uint8_t key[BLOCK], constants[10] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1B, 0x36};
+    memcpy(key, start, BLOCK);
     for (uint8_t round = 0; step == DECRYPT && round < 10; round++)
         next_round_key(key, constants[round]);
     add_key(block, key);
@@ -381,17 +386,15 @@ static void iotcenter_aes(uint8_t *key, uint8_t *block, uint8_t step)
     }
 }
 
-#endif
+/* ---- Records ---- */
 
-/* Encrypts or decrypts one block in place. */
-static void aes(const uint8_t *key, uint8_t *block, uint8_t step)
+static uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other)
 {
-    uint8_t work[2 * BLOCK];
-    memcpy(work, key, BLOCK);
-    iotcenter_aes(work, block, step);
+    uint8_t difference = 0;
+    for (uint8_t i = 0; i < 16; i++)
+        difference |= one[i] ^ other[i];
+    return difference;
 }
-
-/* ---- Records: AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), the IV made of the header ---- */
 
 /* Writes what is authenticated before the ciphertext: the header, and the IV. */
 static void write_head_and_iv(const struct iotcenter_keys *keys, const uint8_t *header, uint8_t *head)
@@ -404,19 +407,17 @@ static void write_head_and_iv(const struct iotcenter_keys *keys, const uint8_t *
     aes(keys->iv, iv, ENCRYPT);
 }
 
-/* Writes 32 bytes to `out`, of which the first 16 are the tag. Uses up the eight behind the ciphertext. */
-static void record_tag(const struct iotcenter_keys *keys, const uint8_t *head, uint8_t *text, uint16_t size, uint8_t *out)
+/* Writes the tag. Uses up the eight bytes behind the ciphertext. */
+static void record_tag(const struct iotcenter_keys *keys, const uint8_t *head, uint8_t *text, uint16_t size, uint8_t *tag)
 {
     put32(text + size, 0);
     put32(text + size + 4, HEADER_SIZE * 8); /* the header's length, in bits */
-    iotcenter_hmac(keys->mac, sizeof keys->mac, head, HEADER_SIZE + BLOCK, text, size + 8, out);
+    hmac_of_two(keys->mac, sizeof keys->mac | SHORT, head, HEADER_SIZE + BLOCK, text, size + 8, tag);
 }
 
-/* Encrypts and tags the record, whose header is complete and whose plaintext of `size` bytes lies behind it. There are
- * 32 bytes more behind that. Returns the size of the record. */
-static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
+static uint16_t iotcenter_seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
 {
-    uint8_t head[HEADER_SIZE + BLOCK], tag[32], *text = record + HEADER_SIZE, *last = head + HEADER_SIZE;
+    uint8_t head[HEADER_SIZE + BLOCK], tag[TAG_SIZE], *text = record + HEADER_SIZE, *last = head + HEADER_SIZE;
     uint8_t padding = BLOCK - size % BLOCK;
     write_head_and_iv(keys, record, head);
     memset(text + size, padding, padding);
@@ -431,16 +432,14 @@ static uint16_t seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_
     return HEADER_SIZE + size + TAG_SIZE;
 }
 
-/* Checks the record of `size` bytes, which is of a size that a record can have, and decrypts it in place. Returns the
- * size of the plaintext behind the header; 0 where the record is not genuine. */
-static NOINLINE uint16_t open_record(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
+static uint16_t iotcenter_open(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
 {
-    uint8_t head[HEADER_SIZE + BLOCK], sent[TAG_SIZE], tag[32], *text = record + HEADER_SIZE;
+    uint8_t head[HEADER_SIZE + BLOCK], sent[TAG_SIZE], tag[TAG_SIZE], *text = record + HEADER_SIZE;
     size -= HEADER_SIZE + TAG_SIZE;
     write_head_and_iv(keys, record, head);
     memcpy(sent, text + size, TAG_SIZE);
     record_tag(keys, head, text, size, tag);
-    if (!equal(tag, sent))
+    if (iotcenter_differ(tag, sent))
         return 0;
     for (uint16_t at = size; at > 0;) {
         at -= BLOCK;
@@ -450,6 +449,8 @@ static NOINLINE uint16_t open_record(const struct iotcenter_keys *keys, uint8_t 
     uint8_t padding = text[size - 1];
     return padding <= BLOCK ? size - padding : 0;
 }
+
+#endif
 
 /* ---- MessagePack: writing into the message. After what does not fit, `filled` is more than `room`. ---- */
 
@@ -682,10 +683,11 @@ static NOINLINE void transmit(struct iotcenter *device, uint16_t size)
 /* Derives the key for one purpose ("auth", "session" or "nonce") from the device's own; writes 32 bytes. */
 static void derive(const struct iotcenter *device, const char *purpose, uint8_t *out)
 {
-    uint8_t salt[4] = {'i', 'o', 't', '2'};
+    uint8_t salt[4];
+    copy_from_flash(salt, FLASH("iot2"), sizeof salt);
     copy_from_flash(out, device->config->key, IOTCENTER_KEY_SIZE);
-    hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, out);
-    hkdf_expand(out, purpose, out, 32);
+    iotcenter_hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, out);
+    iotcenter_expand(out, purpose, out, 32);
 }
 
 /* A nonce that never was before: made of the boot count, of noise, and of the nonce before it. */
@@ -699,14 +701,13 @@ static void renew_nonce(struct iotcenter *device)
         config->entropy(config->user, source + 4);
     memcpy(source + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("nonce"), key);
-    hmac(key, sizeof key, source, sizeof source, key);
-    memcpy(device->nonce, key, sizeof device->nonce);
+    iotcenter_hmac(key, sizeof key | SHORT, source, sizeof source, device->nonce);
 }
 
 /* Writes HELLO into the packet, the same for the same nonce; and the key of its MAC, 32 bytes, to `auth`. */
 static void write_hello(const struct iotcenter *device, uint8_t *auth)
 {
-    uint8_t mac[32], *out = device->packet;
+    uint8_t *out = device->packet;
     out[0] = HELLO;
     out[1] = SUITE;
     out[2] = (device->config->sleepy ? SLEEPY : 0) | (device->fresh ? FRESH_BOOT : 0);
@@ -714,8 +715,7 @@ static void write_hello(const struct iotcenter *device, uint8_t *auth)
     copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
     memcpy(out + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("auth"), auth);
-    hmac(auth, 32, out, MAC_AT, mac);
-    memcpy(out + MAC_AT, mac, TAG_SIZE);
+    iotcenter_hmac(auth, 32 | SHORT, out, MAC_AT, out + MAC_AT);
 }
 
 /* Lets the handshake begin in so many quarters of a second. */
@@ -743,11 +743,11 @@ static void send_hello(struct iotcenter *device)
 static void derive_session(struct iotcenter *device)
 {
     uint8_t key[32], *transcript = device->packet;
-    hmac(NULL, NO_KEY, transcript, HELLO_SIZE + WELCOME_SIZE, transcript);
+    iotcenter_hmac(NULL, NO_KEY, transcript, HELLO_SIZE + WELCOME_SIZE, transcript);
     derive(device, FLASH("session"), key);
-    hmac(transcript, 32, key, sizeof key, key);
-    hkdf_expand(key, FLASH("up"), device->up.mac, sizeof device->up);
-    hkdf_expand(key, FLASH("down"), device->down.mac, sizeof device->down);
+    iotcenter_hmac(transcript, 32, key, sizeof key, key);
+    iotcenter_expand(key, FLASH("up"), device->up.mac, sizeof device->up);
+    iotcenter_expand(key, FLASH("down"), device->down.mac, sizeof device->down);
 }
 
 static void begin_session(struct iotcenter *device, const uint8_t *welcome)
@@ -772,8 +772,8 @@ static void receive_welcome(struct iotcenter *device, uint16_t size)
         return;
     memmove(welcome, packet, WELCOME_SIZE);
     write_hello(device, key);
-    hmac(key, sizeof key, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, key);
-    if (!equal(key, welcome + WELCOME_SIZE - TAG_SIZE))
+    iotcenter_hmac(key, sizeof key | SHORT, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, key);
+    if (iotcenter_differ(key, welcome + WELCOME_SIZE - TAG_SIZE))
         return;
     derive_session(device);
     begin_session(device, welcome);
@@ -816,7 +816,7 @@ static void send_record(struct iotcenter *device, uint16_t size)
     record[0] = UP;
     memcpy(record + 1, device->cid, sizeof device->cid);
     put32(record + 5, ++device->sent);
-    size = seal(&device->up, record, size);
+    size = iotcenter_seal(&device->up, record, size);
     if (record != packet) {
         write_hello(device, auth);
         packet[0] = OPEN;
@@ -1079,7 +1079,7 @@ static void receive_record(struct iotcenter *device, uint16_t size)
         return;
     if (!names_session(device) || !newer(device, number, false))
         return;
-    size = open_record(&device->down, record, size);
+    size = iotcenter_open(&device->down, record, size);
     if (size == 0)
         return;
     newer(device, number, true);

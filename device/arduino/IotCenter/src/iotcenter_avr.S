@@ -1,23 +1,35 @@
 /*
- * HMAC-SHA-256 and AES-128 for AVR, where a compiler's code for them is much larger. iotcenter.c says the same in C for
- * all other chips. Written for size; nothing in it branches, or reads flash in a time, that depends on a secret.
+ * HMAC-SHA-256, AES-128 and what records are sealed with, for AVR, where a compiler's code for them is much larger.
+ * iotcenter.c says the same in C for all other chips. Written for size; nothing in it branches, or reads flash in a time,
+ * that depends on a secret.
  *
- * By gcc's rules r18 to r27, r30 and r31 are free to use, r1 is zero, and a call may change r0.
+ * By gcc's rules r18 to r27, r30 and r31 are free to use, r1 is zero, and a call may change r0. Y points to the frame of
+ * a function, which __prologue_saves__ of libgcc makes, of r27:r26 bytes, and from where it goes on to Z.
  */
 #ifdef __AVR__
 
+    .set SHORT, 0x80
+    .set NO_KEY, 0x7F
+    .set ENCRYPT, 5
+    .set DECRYPT, 13
+    .set BLOCK, 16
+    .set HEADER_SIZE, 9
+    .set HEAD_SIZE, HEADER_SIZE + BLOCK
+
     .set HMAC_FRAME, 160
+    .set EXPAND_FRAME, 11
+    .set AES_FRAME, 2 * BLOCK
+    .set RECORD_FRAME, HEAD_SIZE + 2 * BLOCK
+
+    .section .text.iotcenter_avr,"ax",@progbits
 
 /*
- * ---- void iotcenter_sha256_block(struct sha256 *hash) ----
+ * ---- SHA-256: one block ----
  *
  * Y points to the hash: at 0 the eight working variables, at 32 the state, at 64 the words, all of them big-endian. Z walks
  * over the constants. r17 is the round; r7:r4 (sum) is what gathers, r25:r22 (word) what was loaded, and r21:r18 (turned)
- * what was made of that.
+ * what was made of that. Keeps all from r2 to r16.
  */
-    .section .text.iotcenter_sha256_block,"ax",@progbits
-    .global iotcenter_sha256_block
-    .type iotcenter_sha256_block, @function
 
 /* word = w[(round + r26) % 16] */
 load_word:
@@ -113,16 +125,12 @@ add_turned:
     adc r7, r21
     ret
 
-iotcenter_sha256_block:
+sha256_block:
     push r4
     push r5
     push r6
     push r7
-    push r17
-    push r28
-    push r29
-    movw r28, r24
-    movw r30, r24
+    movw r30, r28
     ldi r18, 32
 1:  ldd r0, Z+32
     st Z+, r0
@@ -252,23 +260,19 @@ iotcenter_sha256_block:
     brne 6b
     dec r18
     brne 5b
-    pop r29
-    pop r28
-    pop r17
     pop r7
     pop r6
     pop r5
     pop r4
     ret
-    .size iotcenter_sha256_block, . - load_word
 
 /*
- * ---- void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *one, uint8_t size, const uint8_t *other,
- *                          uint16_t other_size, uint8_t *out) ----
+ * ---- void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *data, uint8_t size, uint8_t *out) ----
+ *
+ * hmac_of_two takes a second piece as well, at r13:r12, of r15:r14 bytes.
  *
  * Y points to the hash on the stack, and to 32 bytes behind it for the inner digest. r3:r2 is the key, r4 its size, r5 the
- * pad of the pass; r7:r6 is what is added, r9:r8 how much of it, r11:r10 how much was; r13:r12 is `out`, r17:r16 what comes
- * behind the first piece, and r15:r14 how much of that.
+ * pad of the pass; r7:r6 is what is added, r9:r8 how much of it, r11:r10 how much was. `out` is where r17:r16 were saved.
  */
     .global iotcenter_hmac
     .type iotcenter_hmac, @function
@@ -311,23 +315,28 @@ add_byte:
     adc r11, r1
     mov r24, r10
     andi r24, 63
-    brne 1f
-    movw r24, r28
-    rjmp iotcenter_sha256_block
-1:  ret
+    brne 2b
+    rjmp sha256_block
 
+/* X = the state */
 copy_state:
     movw r30, r28
+    adiw r30, 32
     ldi r24, 32
-1:  ldd r0, Z+32
+/* X = r24 bytes at Z; both point behind them. */
+copy:
+    ld r0, Z+
     st X+, r0
-    adiw r30, 1
     dec r24
-    brne 1b
+    brne copy
     ret
 
 iotcenter_hmac:
-    ldi r26, lo8(HMAC_FRAME)
+    clt
+    rjmp 1f
+hmac_of_two:
+    set
+1:  ldi r26, lo8(HMAC_FRAME)
     ldi r27, hi8(HMAC_FRAME)
     ldi r30, pm_lo8(1f)
     ldi r31, pm_hi8(1f)
@@ -338,7 +347,10 @@ iotcenter_hmac:
     movw r6, r20
     mov r8, r18
     clr r9
-    ldi r24, 0x36
+    brts 2f
+    clr r14
+    clr r15
+2:  ldi r24, 0x36
     mov r5, r24
 
 2:  ldi r30, lo8(iotcenter_sha256_start)
@@ -353,10 +365,12 @@ iotcenter_hmac:
     clr r10
     clr r11
     mov r24, r4
-    inc r24
-    breq 6f /* no key */
+    andi r24, NO_KEY
+    mov r16, r24
+    cpi r24, NO_KEY
+    breq 6f
 4:  clr r24
-    cp r10, r4
+    cp r10, r16
     brsh 5f
     movw r26, r2
     add r26, r10
@@ -368,7 +382,7 @@ iotcenter_hmac:
     rjmp 4b
 
 6:  rcall add_bytes
-    movw r6, r16
+    movw r6, r12
     movw r8, r14
     rcall add_bytes
     movw r8, r10 /* its length in bits ends the message */
@@ -391,11 +405,10 @@ iotcenter_hmac:
     mov r24, r8
     rcall add_byte
 
-    mov r24, r4
-    inc r24
-    breq 7f
     mov r24, r5
     cpi r24, 0x5C
+    breq 7f
+    cpi r16, NO_KEY
     breq 7f
     ldi r24, 0x5C
     mov r5, r24
@@ -403,30 +416,87 @@ iotcenter_hmac:
     subi r26, -128
     sbci r27, -1
     movw r6, r26
-    rcall copy_state
     ldi r24, 32
     mov r8, r24
     clr r9
     clr r14
     clr r15
-    rjmp 2b
-7:  movw r26, r12
     rcall copy_state
+    rjmp 2b
+7:  ldi r24, 32
+    sbrc r4, 7
+    ldi r24, 16
+    movw r30, r28
+    adiw r30, 32
     subi r28, lo8(1 - HMAC_FRAME)
     sbci r29, hi8(1 - HMAC_FRAME)
+    ldd r27, Y+3
+    ldd r26, Y+4
+    rcall copy
     ldi r30, 18 /* registers to restore */
     jmp __epilogue_restores__
     .size iotcenter_hmac, . - add_bytes
 
 /*
- * ---- void iotcenter_aes(uint8_t *work, uint8_t *block, uint8_t step) ----
+ * ---- void iotcenter_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size) ----
  *
- * Y points to the work: the round key, and 16 bytes for a copy of the block. X points to the block. r16 is the constant of
- * the round; r17 the step from a byte to the one that the shifted rows put behind it: 5 to encrypt, 13 to decrypt.
+ * Y points to the label with its counter, as do r13:r12 for hmac_of_two, and r7:r6 point to the counter. r11:r10 is the
+ * key, r17:r16 where the next piece goes, r9 how much is left.
  */
-    .section .text.iotcenter_aes,"ax",@progbits
-    .global iotcenter_aes
-    .type iotcenter_aes, @function
+    .global iotcenter_expand
+    .type iotcenter_expand, @function
+
+iotcenter_expand:
+    ldi r26, EXPAND_FRAME
+    ldi r27, 0
+    ldi r30, pm_lo8(1f)
+    ldi r31, pm_hi8(1f)
+    jmp __prologue_saves__ + 8
+1:  adiw r28, 1
+    movw r10, r24
+    mov r9, r18
+    movw r16, r20
+    movw r30, r22
+    movw r26, r28
+    movw r12, r28
+2:  lpm r0, Z+
+    st X+, r0
+    tst r0
+    brne 2b
+    mov r14, r26
+    sub r14, r28
+    clr r15
+    sbiw r26, 1
+    movw r6, r26
+    clr r18
+3:  movw r26, r6
+    ld r24, X
+    inc r24
+    st X, r24
+    movw r24, r10
+    ldi r22, 32
+    sbrs r9, 5
+    ldi r22, SHORT | 32
+    rcall hmac_of_two
+    movw r20, r16
+    ldi r18, 32
+    add r16, r18
+    adc r17, r1
+    sub r9, r18
+    breq 4f
+    brcc 3b
+4:  adiw r28, EXPAND_FRAME - 1
+    ldi r30, 14
+    jmp __epilogue_restores__ + 8
+    .size iotcenter_expand, . - iotcenter_expand
+
+/*
+ * ---- AES-128: one block ----
+ *
+ * aes takes the key in r25:r24, the block in r23:r22, and the step in r20. Y points to the round key, and to 16 bytes behind
+ * it for a copy of the block. X points to the block. r16 is the constant of the round; r17 the step from a byte to the one
+ * that the shifted rows put behind it.
+ */
 
 /* r24 = its substitute */
 substitute:
@@ -471,15 +541,17 @@ twice:
     ret
 
 add_key:
-    ldi r18, 16
+    movw r30, r28
+/* The block at X = that, xor the block at Z */
+add_block:
+    ldi r18, BLOCK
 1:  ld r0, X
-    ld r19, Y+
+    ld r19, Z+
     eor r0, r19
     st X+, r0
     dec r18
     brne 1b
-    sbiw r26, 16
-    sbiw r28, 16
+    sbiw r26, BLOCK
     ret
 
 /* Substitutes all bytes, and shifts the rows. */
@@ -594,12 +666,17 @@ next_key:
     cpi r16, 0x6C /* whether this was the tenth */
     ret
 
-iotcenter_aes:
-    push r16
-    push r17
-    push r28
-    push r29
-    movw r28, r24
+aes:
+    ldi r26, AES_FRAME
+    ldi r27, 0
+    ldi r30, pm_lo8(1f)
+    ldi r31, pm_hi8(1f)
+    jmp __prologue_saves__ + 28
+1:  adiw r28, 1
+    movw r26, r28
+    movw r30, r24
+    ldi r24, BLOCK
+    rcall copy
     movw r26, r22
     mov r17, r20
     ldi r16, 1
@@ -631,11 +708,207 @@ iotcenter_aes:
     brne 4b
 
 6:  rcall add_key
-    pop r29
-    pop r28
-    pop r17
-    pop r16
+    adiw r28, AES_FRAME - 1
+    ldi r30, 4
+    jmp __epilogue_restores__ + 28
+
+/*
+ * ---- uint16_t iotcenter_seal(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size)
+ *      uint16_t iotcenter_open(the same) ----
+ *
+ * Y points to what is authenticated before the ciphertext, the header and the IV; behind it to a tag, and to that which
+ * was sent. r7:r6 are the keys, r9 is the step of AES; as hmac_of_two has it, r13:r12 is the text, and r15:r14 its size.
+ */
+    .global iotcenter_seal
+    .type iotcenter_seal, @function
+    .global iotcenter_open
+    .type iotcenter_open, @function
+
+/* X points behind the text. */
+end_of_text:
+    movw r26, r12
+    add r26, r14
+    adc r27, r15
     ret
-    .size iotcenter_aes, . - substitute
+
+/* X = seven zeros; it points behind them. */
+zeros:
+    ldi r24, 7
+1:  st X+, r1
+    dec r24
+    brne 1b
+    ret
+
+/* The first block of the text = that, xor the IV */
+add_iv:
+    movw r26, r12
+    movw r30, r28
+    adiw r30, HEADER_SIZE
+    rjmp add_block
+
+/* The tag at Y = that of the record. Uses up the eight bytes behind the ciphertext. */
+make_tag:
+    rcall end_of_text
+    rcall zeros
+    ldi r24, HEADER_SIZE * 8
+    st X, r24
+    ldi r24, 8
+    add r14, r24
+    adc r15, r1
+    movw r24, r6
+    ldi r22, SHORT | 16
+    movw r20, r28
+    ldi r18, HEAD_SIZE
+    movw r16, r28
+    subi r16, -HEAD_SIZE
+    sbci r17, -1
+    rcall hmac_of_two
+    ldi r24, 8
+    sub r14, r24
+    sbc r15, r1
+    ret
+
+/* Encrypts all blocks from the first to the last, or decrypts them from the last to the first; in the chain each block is
+ * xored with the one before it, the first by add_iv. r5:r4 is where it stands, r3:r2 where it ends. */
+chain:
+    rcall end_of_text
+    movw r4, r12
+    movw r2, r26
+    sbrs r9, 3
+    rjmp 1f
+    movw r4, r26
+    movw r2, r12
+1:  ldi r24, BLOCK
+    sbrs r9, 3
+    rjmp 2f
+    sub r4, r24
+    sbc r5, r1
+2:  movw r24, r6
+    adiw r24, BLOCK
+    movw r22, r4
+    mov r20, r9
+    rcall aes
+    ldi r24, BLOCK
+    sbrc r9, 3
+    rjmp 3f
+    add r4, r24
+    adc r5, r1
+3:  cp r4, r2
+    cpc r5, r3
+    breq 4f
+    movw r26, r4
+    movw r30, r4
+    sbiw r30, BLOCK
+    rcall add_block
+    rjmp 1b
+4:  ret
+
+iotcenter_open:
+    ldi r18, DECRYPT
+    rjmp 1f
+iotcenter_seal:
+    ldi r18, ENCRYPT
+1:  ldi r26, RECORD_FRAME
+    ldi r27, 0
+    ldi r30, pm_lo8(1f)
+    ldi r31, pm_hi8(1f)
+    jmp __prologue_saves__
+1:  adiw r28, 1
+    movw r6, r24
+    mov r9, r18
+    movw r14, r20
+    movw r30, r22
+    movw r26, r28
+    ldi r24, HEADER_SIZE
+    rcall copy
+    movw r12, r30
+    sbiw r30, HEADER_SIZE
+    ldi r24, 5
+    rcall copy
+    rcall zeros
+    ldi r24, 4
+    rcall copy
+    movw r24, r6
+    adiw r24, 2 * BLOCK
+    movw r22, r28
+    subi r22, -HEADER_SIZE
+    sbci r23, -1
+    ldi r20, ENCRYPT
+    rcall aes
+    sbrc r9, 3
+    rjmp 3f
+
+    rcall end_of_text
+    mov r25, r14
+    andi r25, BLOCK - 1
+    subi r25, BLOCK
+    neg r25
+    add r14, r25
+    adc r15, r1
+    mov r24, r25
+2:  st X+, r25
+    dec r24
+    brne 2b
+    rcall add_iv
+    rcall chain
+    rcall make_tag
+    rcall end_of_text
+    movw r30, r16
+    ldi r24, BLOCK
+    rcall copy
+    movw r24, r14
+    adiw r24, HEADER_SIZE + BLOCK
+    rjmp 5f
+
+3:  ldi r24, HEADER_SIZE + BLOCK
+    sub r14, r24
+    sbc r15, r1
+    rcall end_of_text
+    movw r30, r26
+    movw r26, r28
+    adiw r26, HEAD_SIZE + BLOCK
+    ldi r24, BLOCK
+    rcall copy
+    rcall make_tag
+    movw r24, r16
+    movw r22, r16
+    subi r22, -BLOCK
+    sbci r23, -1
+    rcall iotcenter_differ
+    tst r24
+    brne 4f
+    rcall chain
+    rcall add_iv
+    rcall end_of_text
+    ld r18, -X
+    cpi r18, BLOCK + 1
+    brsh 4f
+    movw r24, r14
+    sub r24, r18
+    sbc r25, r1
+    rjmp 5f
+4:  clr r24
+    clr r25
+5:  adiw r28, RECORD_FRAME - 1
+    ldi r30, 18
+    jmp __epilogue_restores__
+    .size iotcenter_seal, . - end_of_text
+
+/* ---- uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other) ---- */
+    .global iotcenter_differ
+    .type iotcenter_differ, @function
+iotcenter_differ:
+    movw r26, r24
+    movw r30, r22
+    clr r24
+    ldi r18, BLOCK
+1:  ld r0, X+
+    ld r19, Z+
+    eor r0, r19
+    or r24, r0
+    dec r18
+    brne 1b
+    ret
+    .size iotcenter_differ, . - iotcenter_differ
 
 #endif
