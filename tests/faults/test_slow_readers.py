@@ -19,8 +19,9 @@ READERS, STALLED = 60, 50
 EVENTS, LENGTH = 1000, 4_000
 """How much happens meanwhile, in events of so many bytes."""
 
-P99 = 0.1
-"""Seconds in which 99 of 100 events are with those who read."""
+P99 = 1.0
+"""Seconds in which 99 of 100 events are with those who read: a tenth where nothing else runs, and a busy machine may
+take longer. Who waited for the others would wait for minutes."""
 
 MOST_HELD = 256 * 1024
 """Bytes that may wait in the server for one reader."""

@@ -15,8 +15,9 @@ from tests.faults.impaired import ImpairedWay, Impairment
 from tests.processes import Program, resident, until
 from tests.udp_device import UdpDevice
 
-ANSWERED_WITHIN = 0.2
-"""Seconds for 99 of 100 reports while the flood goes on."""
+ANSWERED_WITHIN = 1.0
+"""Seconds for 99 of 100 reports while the flood goes on: a fifth where nothing else runs, and a busy machine may take
+longer."""
 
 MOST_GROWTH = 8 * 1024 * 1024
 """Bytes that the server may grow by while it is flooded: less than a tenth of what it is sent."""

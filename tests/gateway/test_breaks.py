@@ -13,12 +13,13 @@ from tests.gateway.case import DEVICE, GatewayCase
 from tests.gateway.test_sessions import Hearing
 from tests.processes import Program, until
 
-CUT_WITHIN = 0.5
+CUT_WITHIN = 1.0
 """Seconds from the request of whoever revokes a device until the server has cut its streams: a tenth where nothing else
-runs."""
+runs, and a busy machine may take longer."""
 
-ENDED_WITHIN = 1.0
-"""Seconds from the request of whoever takes a right away until the session that it gave has ended."""
+ENDED_WITHIN = 4.0
+"""Seconds from the request of whoever takes a right away until the session that it gave has ended: one where nothing
+else runs."""
 
 
 class BreakTests(GatewayCase):
