@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 from iotcenter.model import DeviceId, Reading
 from iotcenter.storage.blocks import Record, unpack_frames
@@ -41,26 +42,27 @@ def entries(record: Record) -> Iterator[Entry]:
 def joined(entries: Iterable[Entry]) -> list[Entry]:
     """The same readings in fewer entries: reports that came together and follow on one another become one."""
     runs: list[list[Entry]] = []
+    follows: tuple[object, ...] = ()
     for entry in entries:
-        if runs and _follows(runs[-1][-1], entry):
-            runs[-1].append(entry)
-        else:
+        device, report, received = entry
+        if not isinstance(report, Report):
             runs.append([entry])
+            follows = ()
+        else:
+            if (device, received, report.boot, report.sequence) == follows:
+                runs[-1].append(entry)
+            else:
+                runs.append([entry])
+            follows = device, received, report.boot, report.sequence + len(report.readings)
     return [run[0] if len(run) == 1 else _one(run) for run in runs]
 
 
-def _follows(first: Entry, second: Entry) -> bool:
-    (device, before, received), report = first, second.report
-    if not isinstance(before, Report) or not isinstance(report, Report):
-        return False
-    together = second.device == device and second.received == received
-    return together and report.boot == before.boot and report.sequence == before.sequence + len(before.readings)
-
-
 def _one(run: Sequence[Entry]) -> Entry:
-    device, last, received = run[-1]
-    readings = tuple(reading for entry in run for _, reading in numbered(entry.report))
-    return Entry(device, Report(last.boot, run[0].report.sequence, readings, last.time), received)
+    """One entry of the reports in ``run``, which are whole and follow on one another."""
+    reports: list[Any] = [entry.report for entry in run]
+    readings = tuple(chain.from_iterable([report.readings for report in reports]))
+    last = reports[-1]
+    return run[0]._replace(report=Report(last.boot, reports[0].sequence, readings, last.time))
 
 
 def size(report: Report | DamagedReport) -> int:

@@ -10,10 +10,10 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 
 from iotcenter.model import DeviceId, LogLevel, LogLine, Reading, Value
+from iotcenter.storage.batch import add_series
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
 from iotcenter.storage.fitting import Unfit, fit
-from iotcenter.storage.intake import add_series
 from iotcenter.storage.logs import append_lines
 from iotcenter.storage.rollups import Row, add_readings
 from iotcenter.storage.sql import milliseconds, select

@@ -11,11 +11,12 @@ from twisted.logger import Logger
 
 from iotcenter.model import DeviceId
 from iotcenter.storage.aside import SetAside
+from iotcenter.storage.batch import Outcome
 from iotcenter.storage.blocks import Damaged, pack_frames
 from iotcenter.storage.commit import Job, attempt
 from iotcenter.storage.entries import Entry, entries, joined, position, size
 from iotcenter.storage.inbox import Inbox
-from iotcenter.storage.intake import Intake, Outcome
+from iotcenter.storage.intake import Intake
 from iotcenter.storage.journal import View
 from iotcenter.storage.sql import change
 from iotcenter.wire.codec import encode_report

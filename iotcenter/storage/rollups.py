@@ -4,32 +4,33 @@ Every bucket holds what the raw readings in it give, whatever the order in which
 and each group is added to its bucket: that costs as much as the batch, and not as the bucket. Where a day or an hour
 stops having few readings, its finer buckets are made from the raw ones; so is all of a day that is reckoned anew.
 
-All of it is SQL, during which the interpreter is free for the reactor.
+Minutes are summed up here, in a few calls for each; all else is SQL, during which the interpreter is free for the
+reactor.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
-from iotcenter.storage.sql import change, insert, select
+from iotcenter.storage.sql import insert, select
 from iotcenter.storage.tiers import DAY, HOUR, MINUTE, TIERS, Tier, finer
 
-Row = tuple[int, int, int, int, object]
+Row = tuple[int, int, int, int, Any]
 """Number of the series, time in Unix milliseconds, number of the boot, sequence, value."""
 
-BATCH = "CREATE TEMP TABLE IF NOT EXISTS batch (series, time, boot, sequence, value)"
 NEW = """
     CREATE TEMP TABLE IF NOT EXISTS new_{} (
         series, time, count, texts, total REAL, low REAL, high REAL, PRIMARY KEY (series, time)) WITHOUT ROWID
 """
-TAKE = "INTO batch"
-ADD_READINGS = "INSERT OR IGNORE INTO reading SELECT * FROM batch ORDER BY series, time, boot, sequence"
+ADD_READINGS = "OR IGNORE INTO reading"
+ADD_MINUTES = "INTO new_minute"
 NUMBER = "CASE WHEN typeof(value) <> 'text' THEN value END"
 SUMS = f"count(*), sum(typeof(value) = 'text'), total({NUMBER}), min({NUMBER}), max({NUMBER})"
 GROUP = {
-    MINUTE: f"INSERT INTO new_minute SELECT series, time / {MINUTE.width}, {SUMS} FROM batch GROUP BY 1, 2",
     HOUR: """
         INSERT INTO new_hour SELECT series, time / 60, sum(count), sum(texts), total(total), min(low), max(high)
         FROM new_minute GROUP BY 1, 2
@@ -111,10 +112,10 @@ TO_RECKON = "SELECT series, time FROM day WHERE count = 0 LIMIT ?"
 
 def add_readings(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Write ``rows``, and add them to the buckets in which they fall. A reading that is there stays as it is."""
-    added = _write(connection, rows)
-    for tier in (MINUTE, HOUR, DAY):
-        connection.execute(GROUP[tier])
-    for series, day in select(connection, UNRECKONED if added == len(rows) else TOUCHED):
+    ordered = sorted(rows)
+    added = insert(connection, ADD_READINGS, ordered)
+    _group(connection, ordered)
+    for series, day in select(connection, UNRECKONED if added == len(ordered) else TOUCHED):
         reckon(connection, series, day)
         for tier in TIERS:
             connection.execute(LEAVE_OUT[tier], (series, day))
@@ -141,15 +142,27 @@ def to_reckon(connection: sqlite3.Connection, limit: int) -> list[tuple[int, int
     return [(series, day) for series, day in select(connection, TO_RECKON, limit)]
 
 
-def _write(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
-    """Write the raw readings; how many of them were not there."""
-    connection.execute(BATCH)
-    connection.execute("DELETE FROM batch")
+def _group(connection: sqlite3.Connection, ordered: Sequence[Row]) -> None:
+    """Sum ``ordered`` readings up, for each tier in a table of its own."""
     for tier in TIERS:
         connection.execute(NEW.format(tier.table))
         connection.execute(f"DELETE FROM new_{tier.table}")
-    insert(connection, TAKE, rows)
-    return change(connection, ADD_READINGS)
+    insert(connection, ADD_MINUTES, list(_minutes(ordered)))
+    for tier in (HOUR, DAY):
+        connection.execute(GROUP[tier])
+
+
+def _minutes(ordered: Sequence[Row]) -> Iterator[tuple[Any, ...]]:
+    """The rows of ``new_minute`` that ``ordered`` readings give."""
+    start = 0
+    while start < len(ordered):
+        series, time = ordered[start][:2]
+        minute = time // MINUTE.width
+        end = bisect_left(ordered, (series, (minute + 1) * MINUTE.width), start)
+        numbers = [row[4] for row in ordered[start:end] if type(row[4]) is not str]
+        low, high = (min(numbers), max(numbers)) if numbers else (None, None)
+        yield series, minute, end - start, end - start - len(numbers), sum(numbers), low, high
+        start = end
 
 
 def _make_finer(connection: sqlite3.Connection, tier: Tier, inner: Tier) -> None:

@@ -37,18 +37,19 @@ def change(connection: sqlite3.Connection, statement: str, *parameters: Any) -> 
     return connection.execute(statement, parameters).rowcount
 
 
-def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row], conflict: str = "") -> None:
-    """Insert ``rows``, all of one length, as ``INSERT {into} VALUES ... {conflict}``.
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row], conflict: str = "") -> int:
+    """Insert ``rows``, all of one length, as ``INSERT {into} VALUES ... {conflict}``; how many were changed or added.
 
     ``executemany`` lets go of the interpreter for each row, and a busy reactor may take milliseconds to give it back.
     Here that happens once for many rows.
     """
-    done = 0
+    done = changed = 0
     for size in ROWS_AT_ONCE:
         while len(rows) - done >= size:
             parameters = tuple(chain.from_iterable(rows[done : done + size]))
-            connection.execute(_insert_statement(into, len(rows[0]), size, conflict), parameters)
+            changed += change(connection, _insert_statement(into, len(rows[0]), size, conflict), *parameters)
             done += size
+    return changed
 
 
 @cache

@@ -15,12 +15,13 @@ from twisted.trial.unittest import TestCase
 from iotcenter.model import Reading
 from iotcenter.storage import connections
 from iotcenter.storage.aside import SetAside
+from iotcenter.storage.batch import Outcome
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import Devices
 from iotcenter.storage.entries import Entry, position
 from iotcenter.storage.errors import StorageError
 from iotcenter.storage.inbox import Inbox
-from iotcenter.storage.intake import Intake, Outcome
+from iotcenter.storage.intake import Intake
 from iotcenter.storage.merging import Merger
 from iotcenter.storage.readings import Readings
 from iotcenter.wire.codec import DamagedReport, encode_report

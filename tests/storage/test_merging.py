@@ -10,10 +10,11 @@ from twisted.internet.defer import gatherResults
 from iotcenter.model import DeviceId, Reading
 from iotcenter.storage import merge, merging, readings
 from iotcenter.storage.answers import Question, RawColumns
+from iotcenter.storage.batch import Outcome
 from iotcenter.storage.blocks import Damaged, record_at
 from iotcenter.storage.entries import Entry, entries
 from iotcenter.storage.errors import Closed, StorageError
-from iotcenter.storage.intake import Intake, Outcome
+from iotcenter.storage.intake import Intake
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.segment import Segment
 from iotcenter.wire.messages import Report

@@ -6,10 +6,10 @@ from random import Random
 from twisted.internet.defer import gatherResults
 
 from iotcenter.model import Account, Reading
-from iotcenter.storage import intake
+from iotcenter.storage import batch
 from iotcenter.storage.admission import MOST_SERIES
+from iotcenter.storage.batch import Outcome
 from iotcenter.storage.errors import DiskFull, NotFound
-from iotcenter.storage.intake import Outcome
 from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.messages import MAX_READINGS, Refusal, Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, FillingDisk, ReadingsCase, report
@@ -184,7 +184,7 @@ class AccountTests(ReadingsCase):
 
     async def test_boots_are_forgotten(self) -> None:
         """A device that restarts all the time leaves the last boots that reported, and no more."""
-        self.patch(intake, "BOOTS_KEPT", 3)
+        self.patch(batch, "BOOTS_KEPT", 3)
         for boot in (9, 1, 2, 3, 4):
             await self.store(report(1, 1.0, boot=boot), received=NOW + boot % 9)
         self.assertEqual(self.rows("SELECT boot FROM progress ORDER BY boot"), [(2,), (3,), (4,)])

@@ -29,6 +29,14 @@ class InsertTests(SynchronousTestCase):
             insert(connection, "INTO one (a)", [(number,) for number in range(1000)])
         self.assertLess(len(statements), 25)
 
+    def test_count(self) -> None:
+        """How many rows were added is said, however many statements it took."""
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE TABLE one (a PRIMARY KEY)")
+            insert(connection, "INTO one", [(number,) for number in range(0, 1200, 2)])
+            added = insert(connection, "OR IGNORE INTO one", [(number,) for number in range(1200)])
+        self.assertEqual(added, 600)
+
     def test_conflict(self) -> None:
         """What is to happen to rows that are there already can be said."""
         with closing(sqlite3.connect(":memory:")) as connection:
