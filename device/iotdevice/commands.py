@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from iotcenter.model import LogLevel
 from iotcenter.wire.arguments import ArgumentsError
+from iotcenter.wire.errors import UNDECODABLE
 from iotcenter.wire.messages import MAX_COMMANDS, Command, Result, ResultState
 from iotdevice.app import App, CommandError, CommandFunction
 from iotdevice.channel import Channel
@@ -154,5 +155,5 @@ def _remembered(id: int, answer: bytes | None) -> Result:
         return _failed(id, "the agent was stopped before the command had ended")
     try:
         return _answers.decode(answer)
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return _failed(id, "the command ran, and its answer was lost")

@@ -17,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from iotcenter.wire.errors import UNDECODABLE
 from iotdevice.config import UploadSettings
 from iotdevice.errors import printable
 from iotdevice.files import sync_directory
@@ -129,7 +130,7 @@ class UploadQueue:
                 with path.open("rb") as file:
                     waiting = _described(file.read(HEAD))
                     whole = file.seek(0, os.SEEK_END) == HEAD + waiting.size
-            except msgspec.DecodeError:
+            except UNDECODABLE:
                 whole = False
             if whole and waiting.file == path.name:
                 yield waiting
@@ -171,7 +172,7 @@ def _description(waiting: Waiting) -> bytes:
 
 
 def _described(head: bytes) -> Waiting:
-    """The reverse. Raises ``msgspec.DecodeError``."""
+    """The reverse. Raises one of ``UNDECODABLE``."""
     return _waiting.decode(head[2 : 2 + int.from_bytes(head[:2])])
 
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 from iotcenter.backup.age import AgeReader, AgeWriter, is_age
 from iotcenter.backup.archive import NO_ARCHIVE, ArchiveReader, ArchiveWriter
 from iotcenter.backup.errors import BackupError
+from iotcenter.wire.errors import UNDECODABLE
 
 ABOUT = "iotcenter-backup.json"
 """The first member."""
@@ -86,7 +87,7 @@ def about(archive: ArchiveReader, name: str) -> About:
             raise BackupError(NO_ARCHIVE)
     try:
         found = msgspec.json.decode(content, type=About)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise BackupError(NO_ARCHIVE) from None
     if found.format != FORMAT:
         raise BackupError(f"was made by a newer IotCenter ({found.version[:40]!a}): install that first")

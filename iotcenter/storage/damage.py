@@ -18,6 +18,7 @@ from time import monotonic
 import msgspec
 
 from iotcenter.storage.errors import in_words
+from iotcenter.wire.errors import UNDECODABLE
 
 CHECK_WITHIN = 2.0
 """Seconds that a start waits for the check after a server was killed, enough for some 300 MB. That of a larger file
@@ -98,7 +99,7 @@ class Health:
     def _read(self) -> Mark:
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=Mark)
-        except (OSError, msgspec.DecodeError):  # the power went as it was written: then nothing ended well
+        except (OSError, *UNDECODABLE):  # the power went as it was written: then nothing ended well
             return Mark()
 
     def _write(self, mark: Mark) -> None:

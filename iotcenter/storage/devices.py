@@ -24,6 +24,7 @@ from iotcenter.storage.sql import (
     seconds_or_none,
     select,
 )
+from iotcenter.wire.errors import UNDECODABLE
 
 COLUMNS = (
     "id, name, transport, created, revoked, key, certificate_expires, last_seen, address, agent, offer, attendance,"
@@ -227,5 +228,5 @@ def _offer(packed: bytes | None) -> Offer:
         return Offer()
     try:
         return msgspec.msgpack.decode(packed, type=Offer)
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return Offer()

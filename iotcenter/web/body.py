@@ -14,6 +14,7 @@ from twisted.web.server import Request
 from iotcenter.model import DEVICE_NAME, IDENTIFIER, SERIES_NAME
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.headers import header
+from iotcenter.wire.errors import UNDECODABLE
 
 JSON = "application/json"
 
@@ -63,7 +64,7 @@ def read_json(request: Request, kind: type[T]) -> T:
         return msgspec.json.decode(_content(request), type=kind)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNDECODABLE:
         raise HTTPProblem(400, "bad_json", "the body is not JSON") from None
 
 

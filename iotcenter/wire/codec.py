@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from iotcenter.model import Message, Reading
-from iotcenter.wire.errors import WireError
+from iotcenter.wire.errors import UNDECODABLE, WireError
 from iotcenter.wire.messages import ANY, MAX_READINGS, Report
 
 _encoder = msgspec.msgpack.Encoder()
@@ -17,7 +17,7 @@ _type = msgspec.msgpack.Decoder(int)
 _reading = msgspec.msgpack.Decoder(Reading)
 _ONE_READING = [Reading("x", 0.0)]
 
-_FAULTS = (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError, OverflowError, MemoryError)
+_FAULTS = (*UNDECODABLE, MemoryError)
 
 
 class BadReading(msgspec.Struct, frozen=True):

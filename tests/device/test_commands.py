@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from iotcenter.wire.messages import MAX_COMMANDS, Command, Result, ResultState
@@ -131,6 +132,17 @@ class CommandTests(CommandCase):
         self.start()
         reason = self.failed("relay", {"on": True})
         self.assertEqual(reason, "the agent was stopped before the command had ended")
+        self.assertEqual(self.runs, [])
+
+    def test_damaged_answer(self) -> None:
+        """Nor is one whose answer cannot be read any more: the disk damaged it."""
+        self.commands.received(Command(1, "relay", {"on": True}))
+        self.threads.finish()
+        self.runs.clear()
+        for damaged in (b"\xc1", msgspec.msgpack.encode(Result(1, ResultState.DONE, "?")).replace(b"?", b"\xff")):
+            self.spool.answer(1, damaged)
+            self.start()
+            self.assertEqual(self.failed("relay", {"on": True}), "the command ran, and its answer was lost")
         self.assertEqual(self.runs, [])
 
     def test_known_before_it_runs(self) -> None:

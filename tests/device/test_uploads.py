@@ -248,6 +248,19 @@ class BreakTests(UploadCase):
         self.begin()
         self.assertEqual(self.waiting(), [whole])
 
+    def test_damaged(self) -> None:
+        """A file whose description was damaged on the disk is lost, and keeps no other from being sent."""
+        for content in (b"first", b"second", PHOTO):
+            self.app.upload(content, name="door.jpg")
+        first, second, whole = self.waiting()
+        for name, before, after in ((first, b"door", b"d\xff\xfer"), (second, b"\x98", b"\x98" + b"\x91" * 4000)):
+            path = self.folder_of_queue / name
+            path.write_bytes(path.read_bytes().replace(before, after, 1))
+        self.begin()
+        self.assertEqual(self.waiting(), [whole])
+        self.connect()
+        self.assertEqual(self.take_all(), PHOTO)
+
     def test_what_is_no_file(self) -> None:
         """A folder, or a pipe, which nobody would ever read, is left alone: the files around it are sent."""
         self.app.upload(PHOTO)

@@ -213,6 +213,13 @@ class EndedTests(DamageTestCase):
         self.patch(damage, "check", lambda *_: self.fail("it was checked"))
         self.assertEqual((await self.found())[1], ALL)
 
+    async def test_damaged_mark(self) -> None:
+        """What it left behind says nothing where it cannot be read: the database is looked at, and is whole."""
+        mark = self.file.with_suffix(".state")
+        for left in (b"", b"{", b'{"fault":"\xff"}', b'{"other":' + b"[" * 100_000, b"\xff" * 1000):
+            mark.write_bytes(left)
+            self.assertEqual((await self.found())[:2], ((), ALL))
+
     async def test_empty(self) -> None:
         """An empty file is never taken for a new database, nor is one that is missing."""
         for change in (lambda: self.file.write_bytes(b""), self.file.unlink):

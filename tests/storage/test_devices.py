@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from iotcenter.model import CommandOffer, CommandState, LogLevel, LogLine, Series
@@ -77,8 +79,10 @@ class DevicesTests(ReadingsCase):
 
     async def test_offer_of_another_version(self) -> None:
         """An offer that cannot be read any more costs nothing but itself."""
-        await self.database.write(lambda connection: connection.execute("UPDATE device SET offer = x'c1'").rowcount)
-        self.assertEqual((await self.devices.get(KITCHEN)).series, ())
+        damaged = msgspec.msgpack.encode(Offer((Series("t", unit="?"),))).replace(b"?", b"\xff")
+        for offer in (b"\xc1", damaged):
+            await self.database.write(partial(_spoil, offer=offer))
+            self.assertEqual((await self.devices.get(KITCHEN)).series, ())
 
     async def test_unknown(self) -> None:
         """Nothing can be said of a device that there is not."""
@@ -123,3 +127,7 @@ class RemovingTests(ReadingsCase):
 def _all_removed(connection: sqlite3.Connection) -> None:
     while remove_some(connection):
         pass
+
+
+def _spoil(connection: sqlite3.Connection, offer: bytes) -> None:
+    connection.execute("UPDATE device SET offer = ?", [offer])

@@ -12,7 +12,7 @@ import msgspec
 
 from iotcenter.model import LogLevel, Message, Reading
 from iotcenter.wire.codec import DamagedReport, decode, encode
-from iotcenter.wire.errors import WireError
+from iotcenter.wire.errors import UNDECODABLE, WireError
 from iotcenter.wire.messages import Close, CloseCode, Command, Hello, Log, Renew, Report, Result, ResultState, Tunnel
 from iotcenter.wire.udp.content import Kind
 
@@ -50,7 +50,6 @@ _REPORT_HEADS = {first: head for (kind, first), head in _HEADS.items() if kind =
 
 _object = msgspec.json.Decoder(dict[str, Any])
 _report_message = msgspec.msgpack.Decoder(Report)
-_FAULTS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError)
 
 
 class Configuration(msgspec.Struct, frozen=True, array_like=True):
@@ -96,7 +95,7 @@ def plain_report(body: bytes) -> tuple[Report, bytes] | None:
     packed = head + body[1:]
     try:
         report = _report_message.decode(packed)
-    except _FAULTS:
+    except UNDECODABLE:
         return None
     return None if report.time < 0 else (report, packed)
 
@@ -118,7 +117,7 @@ def parse_configuration(body: bytes) -> Configuration:
     """What the server tells a device. Raises ``WireError``."""
     try:
         return _configuration.decode(body)
-    except _FAULTS as error:
+    except UNDECODABLE as error:
         raise WireError(f"configuration does not decode: {error}") from None
 
 
@@ -129,7 +128,7 @@ def _from_json(kind: int, body: bytes, numbering: Numbering) -> Any:
         return decode(msgspec.msgpack.encode([_TAGS[kind], *fields]))
     except KeyError as error:
         raise WireError(f"JSON lacks {error}, or kind {kind} is not written in it") from None
-    except _FAULTS as error:
+    except UNDECODABLE as error:
         raise WireError(f"JSON does not decode: {error}") from None
 
 

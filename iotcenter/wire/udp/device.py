@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from iotcenter.wire.errors import WireError
+from iotcenter.wire.errors import UNDECODABLE, WireError
 from iotcenter.wire.messages import Refusal
 from iotcenter.wire.udp.blocks import Assembler, split
 from iotcenter.wire.udp.content import HEAD_WITH_ACK, Content, Kind, parse_content
@@ -271,7 +271,7 @@ class DeviceSession:
         time = int.from_bytes(content.body[:4], "big") if content.kind == Kind.PING else 0
         try:
             refused = _refusals.decode(content.body[4:]) if len(content.body) > 4 else ()
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError):
+        except UNDECODABLE:
             refused = ()
         events.append(Answered(parcel.token, time, refused, content.more))
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from iotcenter.wire.errors import WireError
+from iotcenter.wire.errors import UNDECODABLE, WireError
 
 MARK = b"IOT\0"
 HEARTBEAT = b"IOT\xff"
@@ -37,7 +37,6 @@ LONGEST_MID = 64
 """Characters of JSON that a ``mid`` may have: it is sent back as it came."""
 
 _HEAD = struct.Struct("<BBH16sQQ")
-_FAULTS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError)
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -105,7 +104,7 @@ def parse_payload(text: bytes) -> Payload:
     """What a device's packet says. Raises ``WireError``."""
     try:
         given = _object.decode(text)
-    except _FAULTS as error:
+    except UNDECODABLE as error:
         raise WireError(f"payload is not JSON of the right kind: {error}") from None
     values, log, mid = given.get("values", {}), given.get("log", ""), given.get("mid")
     if not isinstance(values, dict) or not isinstance(log, str):
