@@ -95,8 +95,8 @@ class Center(Protocol):
         """
 
     def reports(self, arrived: Sequence[Any]) -> None:
-        """Devices sent reports, which came together: for each an attachment, and what its ``reports`` takes. For
-        transports that have those of many devices at once: it costs less."""
+        """Devices sent one report each, which came together: for each an attachment, the report, and its MessagePack.
+        For transports that have those of many devices at once: it costs less."""
 
     def meet(self, device: DeviceId, id: bytes, far: Any) -> Callable[[], Any]:
         """``device`` dialled back, by the connection ``far``, for the tunnel that it was asked for with ``id``.

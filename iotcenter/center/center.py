@@ -14,8 +14,9 @@ from iotcenter.center.known import KnownDevice
 from iotcenter.center.links import DeviceLink, Links
 from iotcenter.center.logs import Logs
 from iotcenter.center.open_ports import OpenPorts
-from iotcenter.center.readings import Arrived, Readings
+from iotcenter.center.readings import Readings
 from iotcenter.center.recall import Recall
+from iotcenter.center.singles import Single, Singles
 from iotcenter.center.subscribers import Subscribers
 from iotcenter.center.tunnels import DEFAULT_LIMITS, Limits, Tunnels
 from iotcenter.identity.accounts import Accounts
@@ -49,6 +50,7 @@ class Center:
         self.devices = Devices(store, accounts, self.subscribers, self.events, clock)
         self.links = Links(store, self.devices, self.subscribers, clock, files.size)
         self.readings = Readings(store, self.devices, self.subscribers, clock)
+        self.singles = Singles(self.readings, store, self.devices, self.subscribers, clock)
         self.commands = Commands(store, self.devices, self.subscribers, self.events, clock)
         self.logs = Logs(store, self.devices, self.subscribers, clock)
         self.files = Files(store, self.devices, self.subscribers, self.events, clock, files)
@@ -98,9 +100,9 @@ class Center:
         """Make ``link`` the way to ``device``; see ``iotcenter.interfaces.Center``."""
         return self.links.attach(device, link, hello)
 
-    def reports(self, arrived: Sequence[Arrived]) -> None:
-        """Devices sent reports; see ``iotcenter.interfaces.Center``."""
-        self.readings.reports(arrived)
+    def reports(self, arrived: Sequence[Single]) -> None:
+        """Devices sent a report each; see ``iotcenter.interfaces.Center``."""
+        self.singles.take(arrived)
 
     def meet(self, device: DeviceId, id: bytes, far: Side) -> Callable[[], Half]:
         """``device`` dialled back for a tunnel; see ``iotcenter.interfaces.Center``."""

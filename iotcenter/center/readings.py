@@ -71,7 +71,7 @@ class Readings:
             known = attachment.known
             known.last_seen = known.last_report = now
             if self._store.readings.must_wait(known.id):
-                self._turn_away(attachment, reports, CROWDED)
+                self.turn_away(attachment, reports, CROWDED)
                 continue
             placed = [known.timeline.place(report, now) for report in reports]
             admitted = admit(placed, now, known.earliest, usual)
@@ -87,19 +87,21 @@ class Readings:
             if error is not None:
                 for report in placed:
                     attachment.known.timeline.forget(report)
-                self._turn_away(attachment, placed, str(error))
+                self.turn_away(attachment, placed, str(error))
                 continue
             self._acks.setdefault(attachment, []).extend(admitted.acks)
             known = attachment.known
             for reading in admitted.newest.values():
                 if known.newest(reading) and listen:
-                    self._publish(known, reading)
+                    self.publish(known, reading)
 
-    def _publish(self, known: KnownDevice, reading: Reading) -> None:
+    def publish(self, known: KnownDevice, reading: Reading) -> None:
+        """Tell those who watch of a reading that is the newest of its series."""
         trend = known.trend(reading.name, reading.time)
         self._subscribers.changed(LiveReading(known.name, reading.name, reading.value, reading.time, trend))
 
-    def _turn_away(self, attachment: DeviceLink, reports: Sequence[AnyReport], reason: str) -> None:
+    def turn_away(self, attachment: DeviceLink, reports: Sequence[AnyReport], reason: str) -> None:
+        """Have a device send again, later, what could not be stored."""
         for report in reports:
             if attachment.current:
                 attachment.link.send(Busy(report.boot, report.sequence, RETRY, reason))

@@ -38,11 +38,20 @@ def admit(
 
     ``earliest`` has the device's series, and from when on each is kept; new ones are added, and kept as is ``usual``.
     """
-    admitted = Admitted([], {})
-    for report in reports:
-        ack = _admit_plain(report, received, earliest, admitted.newest)
-        admitted.acks.append(ack or _admit(report, received, earliest, usual, admitted.newest))
-    return admitted
+    newest: dict[str, Reading] = {}
+    return Admitted([admit_one(report, received, earliest, usual, newest) for report in reports], newest)
+
+
+def admit_one(
+    report: Report | DamagedReport,
+    received: float,
+    earliest: dict[str, float],
+    usual: float,
+    newest: dict[str, Reading],
+) -> Ack:
+    """What to answer for a single report, once it is on disk; its newest readings are entered into ``newest``."""
+    ack = _admit_plain(report, received, earliest, newest)
+    return _admit(report, received, earliest, usual, newest) if ack is None else ack
 
 
 def without_refused(report: Report | DamagedReport, ack: Ack) -> Report | DamagedReport:

@@ -27,6 +27,7 @@ _CHECKED = struct.Struct(">QQI")
 _RECORD = struct.Struct(">II16sd")
 _CHECKED_FROM = 4
 _LENGTH = struct.Struct(">I")
+_SINGLE = struct.Struct(">I16sdI")
 
 BLOCK_HEADER = _BLOCK.size
 RECORD_HEADER = _RECORD.size
@@ -80,6 +81,13 @@ def pack_record(device: DeviceId, received: float, frames: bytes) -> bytes:
     """A record as it is written."""
     header = _RECORD.pack(0, len(frames), bytes.fromhex(device), received)[_CHECKED_FROM:]
     return b"".join((_LENGTH.pack(crc32(frames, crc32(header))), header, frames))
+
+
+def pack_report(device: DeviceId, received: float, body: bytes) -> bytes:
+    """``pack_record`` for a single message, as datagrams bring them."""
+    size = len(body)
+    checked = _SINGLE.pack(_LENGTH.size + size, bytes.fromhex(device), received, size) + body
+    return crc32(checked).to_bytes(4, "big") + checked
 
 
 def pack_block(position: int, previous: int, records: Sequence[bytes]) -> bytes:

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from iotcenter.model import Account, DeviceId, Value
 from iotcenter.storage import history
 from iotcenter.storage.answers import BucketPage, Columns, Key, Page, Question
-from iotcenter.storage.blocks import pack_frames, pack_record
+from iotcenter.storage.blocks import pack_frames, pack_record, pack_report
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import StorageError
@@ -74,6 +74,15 @@ class Readings:
     def append_together(self, reports: Iterable[tuple[DeviceId, Sequence[bytes]]], received: float, done: Done) -> None:
         """``append`` for those of several devices."""
         self._inbox.append([pack_record(device, received, pack_frames(bodies)) for device, bodies in reports], done)
+
+    def append_singles(self, reports: Iterable[tuple[DeviceId, bytes]], received: float, done: Done) -> None:
+        """``append`` for one report of each of several devices."""
+        self._inbox.append([pack_report(device, received, body) for device, body in reports], done)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there may be devices that ``must_wait``."""
+        return self._inbox.crowded
 
     def must_wait(self, device: DeviceId) -> bool:
         """Whether the device has so much in the inbox that what is left of it is for others."""

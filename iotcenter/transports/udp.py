@@ -23,8 +23,7 @@ from iotcenter.logs import LogLimit
 from iotcenter.transports.udp_link import UdpLink
 from iotcenter.transports.udp_socket import Arrived, UdpSocket
 from iotcenter.transports.udp_version1 import FIRST_BYTE, Version1
-from iotcenter.wire.udp.endpoint import Endpoint
-from iotcenter.wire.udp.events import Address
+from iotcenter.wire.udp.endpoint import Arrival, Endpoint
 from iotcenter.wire.udp.keys import DeviceKeys
 from iotcenter.wire.udp.server import ServerSession
 
@@ -128,26 +127,27 @@ class Datagrams:
     def received(self, arrived: Arrived) -> None:
         """Datagrams came together. What fails on one is logged, and the next is taken: the reactor would close the port
         to everybody."""
-        now = self.now()
+        now, endpoint = self.now(), self.endpoint
         for datagram, address in arrived:
             try:
-                self._received(datagram, address, now)
+                if datagram.startswith(FIRST_BYTE):
+                    self.version1.received(datagram, address)
+                    continue
+                arrival = endpoint.receive(datagram, address, now)
+                if endpoint.answers:
+                    self._answer()
+                if arrival is not None:
+                    self._arrived(arrival)
             except Exception:
                 self._failed(f"A datagram of {plain_address(str(address[0]))}")
         self._hand_on()
 
-    def _received(self, datagram: bytes, address: Address, now: float) -> None:
-        if datagram[:1] == FIRST_BYTE:
-            self.version1.received(datagram, address)
-            return
-        endpoint = self.endpoint
-        arrival = endpoint.receive(datagram, address, now)
-        if endpoint.answers:
-            answers, endpoint.answers = endpoint.answers, []
-            for answer, where in answers:
-                self.send(answer, where)
-        if arrival is None:
-            return
+    def _answer(self) -> None:
+        answers, self.endpoint.answers = self.endpoint.answers, []
+        for answer, where in answers:
+            self.send(answer, where)
+
+    def _arrived(self, arrival: Arrival) -> None:
         self._hand_on()
         if arrival.begun:
             self._begun(arrival.session, arrival.ended)
@@ -162,7 +162,7 @@ class Datagrams:
         for session, report, packed in reports:
             attachment = self._attachment(session)
             if attachment is not None:
-                arrived.append((attachment, (report,), (packed,)))
+                arrived.append((attachment, report, packed))
         try:
             self.house.center.reports(arrived)
         except Exception:

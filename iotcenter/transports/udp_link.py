@@ -86,6 +86,11 @@ class UdpLink:
 
     def send(self, message: Message) -> None:
         """See ``iotcenter.interfaces.Link``."""
+        if type(message) is Ack and not (self._busy or self._ended):
+            datagram = self.session.plain_ack(message)
+            if datagram is not None:
+                self._datagrams.send(datagram, self.session.address)
+                return
         if isinstance(message, Welcome):
             self._name = message.name
             return

@@ -16,6 +16,7 @@ from iotcenter.storage.blocks import (
     pack_block,
     pack_frames,
     pack_record,
+    pack_report,
     record_at,
     sound,
     unpack_frames,
@@ -52,6 +53,11 @@ class BlockTests(SynchronousTestCase):
     def test_frames(self, bodies: list[bytes]) -> None:
         """Messages come out as they went in."""
         self.assertEqual(list(unpack_frames(pack_frames(bodies))), bodies)
+
+    @given(st.binary(max_size=100), st.floats(0, 2e9))
+    def test_report(self, body: bytes, received: float) -> None:
+        """A record of a single message is the same, however it is made."""
+        self.assertEqual(pack_report(KITCHEN, received, body), pack_record(KITCHEN, received, pack_frames([body])))
 
     def test_record(self) -> None:
         """A record tells from whom it is, when it came and where it ends."""

@@ -84,15 +84,16 @@ def message_of(kind: int, body: bytes, numbering: Numbering | None = None) -> An
     raise WireError(f"body of kind {kind} is not an array of its fields")
 
 
-def plain_report(body: bytes) -> tuple[Report, bytes] | None:
-    """A report in the commonest form, and the MessagePack of its message; None for all others.
+def plain_report(text: bytes, start: int) -> tuple[Report, bytes] | None:
+    """A report in the commonest form, and the MessagePack of its message; None for all others. Its body begins at
+    ``start`` of a record's ``text``.
 
-    Those are JSON, with an age or with readings that do not fit: ``message_of`` says what they are.
+    Others are JSON, with an age or with readings that do not fit: ``message_of`` says what they are.
     """
-    head = _REPORT_HEADS.get(body[0]) if body else None
+    head = _REPORT_HEADS.get(text[start]) if len(text) > start else None
     if head is None:
         return None
-    packed = head + body[1:]
+    packed = head + text[start + 1 :]
     try:
         report = _report_message.decode(packed)
     except UNDECODABLE:

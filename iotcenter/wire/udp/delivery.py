@@ -19,6 +19,9 @@ MESSAGE_LIFETIME = 247.0
 REMEMBERED = 1024
 """Message ids that are remembered at most: what a device sends in that time at four messages a second."""
 
+FORGOTTEN = 64
+"""Of those, how many of the oldest go at once where there are so many: to look for one each time would cost more."""
+
 WAITING = 64
 """Messages that wait for their turn at most: more than commands may be under way."""
 
@@ -142,31 +145,44 @@ class Inbox:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[int, tuple[float, bytes | None]] = {}
+        self._came: dict[int, float] = {}  # oldest first
+        self._unusual: dict[int, bytes | None] = {}  # what is not answered with an empty body, as nearly all are
+        self._forget_at = 0.0
 
     def take(self, message_id: int, now: float) -> bool:
         """Whether the message is new. Those of which the ids have had their time are forgotten."""
-        answers = self._answers
-        while answers:
-            oldest = next(iter(answers))
-            if now - answers[oldest][0] < MESSAGE_LIFETIME and len(answers) < REMEMBERED:
-                break
-            del answers[oldest]
-        if message_id in answers:
+        came = self._came
+        if now >= self._forget_at or len(came) >= REMEMBERED:
+            self._forget_old(now)
+        if message_id in came:
             return False
-        answers[message_id] = now, None
+        came[message_id] = now
+        self._unusual[message_id] = None
         return True
 
     def answer(self, message_id: int) -> bytes | None:
         """What a message that came before was answered with."""
-        known = self._answers.get(message_id)
-        return None if known is None else known[1]
+        return self._unusual.get(message_id, b"") if message_id in self._came else None
 
     def answered(self, message_id: int, body: bytes) -> None:
         """The message was dealt with."""
-        if message_id in self._answers:
-            self._answers[message_id] = self._answers[message_id][0], body
+        if not body:
+            self._unusual.pop(message_id, None)
+        elif message_id in self._came:
+            self._unusual[message_id] = body
 
     def forget(self, message_id: int) -> None:
         """The message could not be dealt with: it counts as new when it comes again."""
-        self._answers.pop(message_id, None)
+        self._came.pop(message_id, None)
+        self._unusual.pop(message_id, None)
+
+    def _forget_old(self, now: float) -> None:
+        surplus = FORGOTTEN if len(self._came) >= REMEMBERED else 0
+        old: list[int] = []
+        for message_id, came in self._came.items():
+            if len(old) >= surplus and now - came < MESSAGE_LIFETIME:
+                break
+            old.append(message_id)
+        for message_id in old:
+            self.forget(message_id)
+        self._forget_at = next(iter(self._came.values()), now) + MESSAGE_LIFETIME

@@ -38,6 +38,9 @@ RESET_EVERY = 10.0
 """Seconds between two hints to a device that we do not know its session any more."""
 
 
+_UP = int(RecordType.UP)
+
+
 class Refusal(StrEnum):
     """Why a datagram was dropped."""
 
@@ -102,7 +105,6 @@ class Endpoint:
         self._offset = 0.0
         self._greeting = self._new_greeting()
         self._openers: dict[int, Callable[[bytes, Address, float], Arrival | None]] = {
-            RecordType.UP: self._up,
             RecordType.HELLO: self._hello,
             RecordType.OPEN: self._open,
         }
@@ -110,10 +112,15 @@ class Endpoint:
     def receive(self, datagram: bytes, address: Address, now: float) -> Arrival | None:
         """Take a datagram; None for one that brought nothing but a report, or belongs to no session. Look into
         ``answers`` after it, and into ``reports``."""
-        handler = self._openers.get(datagram[0]) if 0 < len(datagram) <= LARGEST_DATAGRAM else None
-        if handler is None:
+        if not 0 < len(datagram) <= LARGEST_DATAGRAM:
             return self._refuse(Refusal.MALFORMED)
-        return handler(datagram, address, now)
+        if datagram[0] == _UP:
+            session = self.sessions.get(datagram[1:5])
+            if session is None or session.expired(now):
+                return self._no_session(session, datagram, address, now)
+            return self._arrived(session, datagram, address, now)
+        handler = self._openers.get(datagram[0])
+        return self._refuse(Refusal.MALFORMED) if handler is None else handler(datagram, address, now)
 
     def end(self, session: ServerSession, now: float) -> None:
         """Forget a session; its cid rests for a while."""
@@ -145,16 +152,6 @@ class Endpoint:
         """The session that a device has now."""
         return self._by_device.get(device)
 
-    def _up(self, datagram: bytes, address: Address, now: float) -> Arrival | None:
-        session = self.sessions.get(datagram[1:5])
-        if session is None:
-            return self._no_session(datagram, address, now)
-        if session.expired(now):
-            self.end(session, now)
-            self.remember(session.device, session.cid, session.address)
-            return self._no_session(datagram, address, now)
-        return self._arrived(session, datagram, address, now)
-
     def _arrived(self, session: ServerSession, record: bytes, address: Address, now: float) -> Arrival | None:
         text = session.open(record, address, now)
         if text is None:
@@ -165,8 +162,13 @@ class Endpoint:
         self.reports.append((session, *plain))
         return None
 
-    def _no_session(self, datagram: bytes, address: Address, now: float) -> Arrival | None:
+    def _no_session(
+        self, expired: ServerSession | None, datagram: bytes, address: Address, now: float
+    ) -> Arrival | None:
         """A record of a session that is no more. Its device is told at the address that it had; nobody else is."""
+        if expired is not None:
+            self.end(expired, now)
+            self.remember(expired.device, expired.cid, expired.address)
         former = self._former.get(datagram[1:5])
         known = former is not None and former.address[:2] == address[:2] and len(datagram) >= SHORTEST
         if former is not None and known and now - former.told >= RESET_EVERY:

@@ -1,8 +1,8 @@
 """Records: what a session's datagrams are. AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), one key each way.
 
 Each end keeps its AES and HMAC contexts for as long as the session lasts: making them anew costs more than all the rest
-of a record. A CBC context that is kept chains on from the last block that it saw, which is taken out again by one XOR;
-to decrypt, ECB will do, and one XOR for all blocks. Every report passes here twice, so both ways are written out.
+of a record. To decrypt, ECB will do, and one XOR for all blocks; so it does to encrypt the one block that an
+acknowledgement is. Every report passes here twice, so both ways are written out.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ DEVICE_WINDOW = 64
 
 _HEADER_BITS = (HEADER * 8).to_bytes(8, "big")
 _GAP = bytes(7)
+_number = int.from_bytes
 _PADDINGS = [bytes([BLOCK - length]) * (BLOCK - length) for length in range(BLOCK)]
 """PKCS#7's padding, by the length of what stands in the last block."""
 
@@ -84,8 +85,8 @@ class Sealer:
         """The number of the last record; 0 before the first."""
         self._prefix = bytes([kind]) + cid
         self._mac, self._vector = _contexts(key)
-        self._cbc = Cipher(AES(key[16:32]), CBC(bytes(BLOCK))).encryptor()
-        self._chained = 0
+        self._aes = AES(key[16:32])
+        self._encrypt = Cipher(self._aes, ECB()).encryptor().update
 
     @property
     def exhausted(self) -> bool:
@@ -99,9 +100,10 @@ class Sealer:
         header = self._prefix + number
         vector = self._vector(self._prefix + _GAP + number)
         padded = text + _PADDINGS[len(text) % BLOCK]
-        first = int.from_bytes(padded[:BLOCK], "big") ^ int.from_bytes(vector, "big") ^ self._chained
-        body = self._cbc.update(first.to_bytes(BLOCK, "big") + padded[BLOCK:])
-        self._chained = int.from_bytes(body[-BLOCK:], "big")
+        if len(padded) == BLOCK:
+            body = self._encrypt((_number(padded, "big") ^ _number(vector, "big")).to_bytes(BLOCK, "big"))
+        else:
+            body = Cipher(self._aes, CBC(vector)).encryptor().update(padded)
         mac = self._mac.copy()
         mac.update(header + vector + body + _HEADER_BITS)
         return header + body + mac.finalize()[:TAG]
@@ -122,18 +124,18 @@ class Opener:
         if size < BLOCK or size % BLOCK or not record.startswith(prefix):
             return None
         number = record[5:HEADER]
-        sequence = int.from_bytes(number, "big")
-        if not self.window.fresh(sequence):
+        sequence, window = _number(number, "big"), self.window
+        if not window.fresh(sequence):
             return None
         vector = self._vector(prefix + _GAP + number)
         body = record[HEADER:-TAG]
         mac = self._mac.copy()
-        mac.update(record[:HEADER] + vector + body + _HEADER_BITS)
+        mac.update(prefix + number + vector + body + _HEADER_BITS)
         if not compare_digest(mac.finalize()[:TAG], record[-TAG:]):
             return None
-        chained = int.from_bytes(vector + body[:-BLOCK], "big")
-        padded = (int.from_bytes(self._decrypt(body), "big") ^ chained).to_bytes(size, "big")
-        self.window.mark(sequence)
+        chained = _number(vector + body[:-BLOCK], "big")
+        padded = (_number(self._decrypt(body), "big") ^ chained).to_bytes(size, "big")
+        window.mark(sequence)
         count = padded[-1]
         return padded[:-count] if padded.endswith(_PADDINGS[-count % BLOCK]) else None
 

@@ -123,13 +123,26 @@ class ServerSession:
         """
         if not text.startswith(_PLAIN_REPORT) or self._unstored.full:
             return None
-        plain = plain_report(text[HEAD:])
-        message_id = int.from_bytes(text[1:HEAD], "big")
+        plain = plain_report(text, HEAD)
+        message_id = text[1] << 8 | text[2]
         if plain is None or not self._inbox.take(message_id, now):
             return None
-        report, _ = plain
+        report = plain[0]
         self._unstored.add(report.boot, report.sequence, message_id, size)
         return plain
+
+    def plain_ack(self, ack: Ack) -> bytes | None:
+        """What to send where a plain report is on disk and there is nothing else to send, as nearly always. None for
+        all else, of which nothing was done: that is for ``send`` and ``datagrams``, which cost twice as much."""
+        sender = self._sender
+        if sender.flight is not None or sender.waiting or self.sleepy or self._challenge is not None or self._acks:
+            return None
+        message_id = self._unstored.stored_alone(ack)
+        if message_id is None:
+            return None
+        self._inbox.answered(message_id, b"")
+        said = int(self._wall()).to_bytes(TIME, "big")
+        return self._sealer.seal(acknowledgement(message_id, said, False))
 
     def take(self, text: bytes, size: int, now: float) -> list[Event]:
         """Take what was in a record of ``size`` bytes."""

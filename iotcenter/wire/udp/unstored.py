@@ -39,6 +39,15 @@ class Unstored:
             raise WireError("too many reports wait for the disk")
         self._waiting[boot, sequence] = message_id, size
 
+    def stored_alone(self, ack: Ack) -> int | None:
+        """The message that ``ack`` acknowledges, where it is the only one that waits and nothing is to be said of it,
+        as nearly always; None for all else, which is for ``stored``."""
+        waiting = self._waiting
+        if len(waiting) != 1 or ack.refused:
+            return None
+        found = waiting.pop((ack.boot, ack.sequence), None)
+        return None if found is None else found[0]
+
     def stored(self, ack: Ack) -> list[tuple[int, bytes]]:
         """The messages that ``ack`` acknowledges, which may be several, each with what is to be said of it."""
         boot, first = ack.boot, ack.sequence

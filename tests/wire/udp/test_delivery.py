@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.wire.messages import Command
 from iotcenter.wire.udp.content import Kind
+from iotcenter.wire.udp.delivery import FORGOTTEN, MESSAGE_LIFETIME, REMEMBERED, Inbox
 from iotcenter.wire.udp.device import Arrived
 from iotcenter.wire.udp.events import Cold, Undelivered
 from iotcenter.wire.udp.handshake import Flag
@@ -126,6 +127,39 @@ class DeliveryTests(SynchronousTestCase):
         records = [datagram for datagram, _ in device.captured if datagram[0] != RecordType.HELLO]
         self.assertGreater(len(records), 15)
         self.assertEqual(len(records), len(set(records)))
+
+
+class InboxTests(SynchronousTestCase):
+    """Which messages count as new."""
+
+    def test_repeated(self) -> None:
+        """A message that comes again is not new, and is answered as it was; one that nobody could take is."""
+        inbox = Inbox()
+        self.assertEqual([inbox.take(one, 0.0) for one in (1, 2, 3, 4, 1)], [True, True, True, True, False])
+        inbox.answered(1, b"")
+        inbox.answered(2, b"no")
+        inbox.forget(3)
+        self.assertEqual([inbox.answer(one) for one in (1, 2, 3, 4, 5)], [b"", b"no", None, None, None])
+        self.assertTrue(inbox.take(3, 1.0))
+
+    def test_lifetime(self) -> None:
+        """A message id may come again after its lifetime, to the second, whatever came since."""
+        inbox = Inbox()
+        for second in range(300):
+            self.assertTrue(inbox.take(second, float(second)))
+        self.assertFalse(inbox.take(60, MESSAGE_LIFETIME + 59.9))
+        self.assertTrue(inbox.take(60, MESSAGE_LIFETIME + 60.0))
+        self.assertEqual(inbox.answer(299), None)
+
+    def test_bounded(self) -> None:
+        """Of a device that sends like mad the newest ids are remembered, and no more than is said."""
+        inbox = Inbox()
+        for number in range(3 * REMEMBERED):
+            self.assertTrue(inbox.take(number, 0.0))
+            inbox.answered(number, b"")
+        remembered = [number for number in range(3 * REMEMBERED) if inbox.answer(number) is not None]
+        self.assertTrue(REMEMBERED - FORGOTTEN <= len(remembered) <= REMEMBERED)
+        self.assertEqual(remembered[-1], 3 * REMEMBERED - 1)
 
 
 class CommandTests(SynchronousTestCase):

@@ -48,7 +48,7 @@ CONTENTS = st.builds(
 )
 PLAIN = st.tuples(st.integers(0, 9), REPORTS).map(lambda drawn: Content(Kind.REPORT, *drawn, confirmable=True))
 PLACES = st.sampled_from([HOME, HOME, HOME, ELSEWHERE])
-ANSWERS = st.sampled_from(["ack", "busy", "wait"])
+ANSWERS = st.sampled_from(["ack", "ack", "refused", "busy", "wait"])
 STEPS = st.lists(st.tuples(st.one_of(PLAIN, CONTENTS), PLACES, ANSWERS), min_size=1, max_size=12)
 
 
@@ -58,11 +58,14 @@ class LongWay(ServerSession):
     def plain_report(self, text: bytes, size: int, now: float) -> None:
         """There is no short way."""
 
+    def plain_ack(self, ack: Ack) -> None:
+        """Nor is there back."""
+
 
 class Pair:
     """The same session twice, of which one knows the short way."""
 
-    def __init__(self, flags: int) -> None:
+    def __init__(self, flags: int, commanded: bool = True) -> None:
         hello = Hello(flags, 192, bytes(16), bytes(16))
         self.sealer = Sealer(KEYS.up, RecordType.UP, CID)
         self.sessions = [
@@ -70,8 +73,10 @@ class Pair:
         ]
         for session in self.sessions:
             session.address = HOME
-            session.send(Command(1, "relay"), 0.0)
-        self.plain = 0
+            if commanded:
+                session.send(Command(1, "relay"), 0.0)
+        self.plain = self.plain_acks = 0
+        self._said: list[list[bytes]] = [[], []]
 
     def receive(self, record: bytes, address: tuple[str, int], now: float) -> list[list[Event]]:
         """What came of a record, in either."""
@@ -90,21 +95,28 @@ class Pair:
 
     def answer(self, message: Any, now: float) -> None:
         """The center says something, to both."""
-        for session in self.sessions:
-            session.send(message, now)
+        for session, said in zip(self.sessions, self._said, strict=True):
+            datagram = session.plain_ack(message) if isinstance(message, Ack) else None
+            if datagram is None:
+                session.send(message, now)
+            else:
+                self.plain_acks += 1
+                said.append(datagram)
 
     def datagrams(self, now: float) -> list[list[bytes]]:
         """What either sends."""
-        return [session.datagrams(now) for session in self.sessions]
+        sent = [said + session.datagrams(now) for session, said in zip(self.sessions, self._said, strict=True)]
+        self._said = [[], []]
+        return sent
 
 
 class PlainReportTests(SynchronousTestCase):
     """A plain report takes a way of its own, on which nothing else happens than on the long one."""
 
-    @given(STEPS, st.sampled_from([0, Flag.SLEEPY]))
-    def test_same(self, steps: list[Any], flags: int) -> None:
+    @given(STEPS, st.sampled_from([0, Flag.SLEEPY]), st.booleans())
+    def test_same(self, steps: list[Any], flags: int, commanded: bool) -> None:
         """Whatever a device sends, and whatever the center answers: both ways hand on the same, and send the same."""
-        pair = Pair(flags)
+        pair = Pair(flags, commanded)
         for step, (content, address, answer) in enumerate(steps):
             now = step * 7.0
             short, long = pair.receive(pair.sealer.seal(content.text()), address, now)
@@ -117,6 +129,8 @@ class PlainReportTests(SynchronousTestCase):
     def decide(self, pair: Pair, report: Report | DamagedReport, answer: str, now: float) -> None:
         """The center has stored a report, or could not, or has not yet."""
         if answer == "ack":
+            pair.answer(Ack(report.boot, report.sequence, 1), now)
+        elif answer == "refused":
             pair.answer(Ack(report.boot, report.sequence, 1, (Refusal(report.sequence, "no"),)), now)
         elif answer == "busy":
             pair.answer(Busy(report.boot, report.sequence, 5.0), now)
@@ -128,3 +142,14 @@ class PlainReportTests(SynchronousTestCase):
         for message_id in (7, 8, 8):
             pair.receive(pair.sealer.seal(Content(Kind.REPORT, message_id, body, confirmable=True).text()), HOME, 0.0)
         self.assertEqual(pair.plain, 2)
+
+    def test_acknowledged(self) -> None:
+        """The acknowledgement goes the short way back where it is all that is to be said, and says the same."""
+        pair = Pair(0, commanded=False)
+        for number in (1, 2, 3):
+            body = msgspec.msgpack.encode([1, number, [["t", 21.5]]])
+            text = Content(Kind.REPORT, number, body, confirmable=True).text()
+            pair.receive(pair.sealer.seal(text), HOME if number < 3 else ELSEWHERE, 0.0)
+            pair.answer(Ack(1, number, 1), 0.0)
+            self.assertEqual(*pair.datagrams(0.0))
+        self.assertEqual(pair.plain_acks, 2)  # the third one also asks whether the device is where it says
