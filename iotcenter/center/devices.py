@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from iotcenter.center.attendance import Attendance
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.events import Events
-from iotcenter.center.known import KnownDevice
+from iotcenter.center.known import Brief, KnownDevice
 from iotcenter.center.lost import Lost
 from iotcenter.center.presence import in_words
 from iotcenter.center.subscribers import DeviceEvent, RemovedEvent, Subscribers
@@ -72,6 +72,21 @@ class Devices:
         """Every device as it stands now, by name."""
         now = self._clock.seconds()
         return tuple(self._by_name[name].snapshot(now) for name in sorted(self._by_name))
+
+    def some(self, names: Iterable[str]) -> dict[str, Device]:
+        """Those of these devices that there are, as they stand now, by name. With a thousand devices this takes a
+        fraction of what ``all`` takes."""
+        now = self._clock.seconds()
+        return {name: self._by_name[name].snapshot(now) for name in dict.fromkeys(names) if name in self._by_name}
+
+    def names(self) -> list[str]:
+        """The names of all devices, in order."""
+        return sorted(self._by_name)
+
+    def briefs(self) -> list[Brief]:
+        """What lists need to know of every device, by name: as much cheaper."""
+        now = self._clock.seconds()
+        return [self._by_name[name].brief(now) for name in sorted(self._by_name)]
 
     def get(self, name: str) -> Device:
         """The device as it stands now. Raises ``UnknownDevice``."""

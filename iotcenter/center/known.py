@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from iotcenter.center.attendance import Attendance
 from iotcenter.center.lost import Lost
 from iotcenter.center.presence import judge
@@ -26,6 +28,16 @@ from iotcenter.model import (
     Value,
     VideoOffer,
 )
+
+
+class Brief(Struct, frozen=True):
+    """What lists of devices are counted, searched and sorted by."""
+
+    name: str
+    state: PresenceState
+    last_seen: float | None
+    address: str
+    agent: str
 
 
 class KnownDevice:
@@ -144,7 +156,7 @@ class KnownDevice:
             transport=self.transport,
             state=state,
             reason=reason,
-            last_seen=now if self.linked and self.last_seen is None else self.last_seen,
+            last_seen=self._seen(now),
             connected_since=self.connected_since,
             address=self.address,
             agent=self.agent,
@@ -162,6 +174,13 @@ class KnownDevice:
             expected=self.expected,
             video=self.video,
         )
+
+    def brief(self, now: float) -> Brief:
+        """The same, as short as lists need it."""
+        return Brief(self.name, self.judge(now)[0], self._seen(now), self.address, self.agent)
+
+    def _seen(self, now: float) -> float | None:
+        return now if self.linked and self.last_seen is None else self.last_seen
 
     def _values(self, now: float) -> tuple[SeriesValue, ...]:
         names = [*self._series, *(name for name in sorted(self.latest) if name not in self._series)]

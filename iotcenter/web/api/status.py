@@ -59,7 +59,7 @@ class StatusHandlers:
     async def status(self, request: Request, principal: Principal) -> Status:
         """How the server fares."""
         parts = self._parts
-        states = Counter(device.state for device in parts.center.devices.all())
+        states = Counter(device.state for device in parts.center.devices.briefs())
         return Status(
             version=__version__,
             uptime=parts.reactor.seconds() - self._started,

@@ -32,7 +32,7 @@ class AboutPages:
             "about.html",
             principal,
             place="more",
-            total=len(parts.center.devices.all()),
+            total=len(parts.center.devices.names()),
             disk=await parts.store.disk(),
             ports=parts.ports,
             own=parts.web_certificate.own,

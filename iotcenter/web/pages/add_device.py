@@ -155,7 +155,7 @@ class AddDevicePages:
             names={transport: name},
             registrar=self._registering.open,
             first=first,
-            devices=self._parts.center.devices.all() if first else (),
+            devices=self._parts.center.devices.names() if first else (),
             waiting=await self._parts.enrollments.open(),
             problems=problems or {},
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.task import deferLater
+
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.pages.about import AboutPages
 from iotcenter.web.pages.add_device import AddDevicePages
@@ -68,4 +70,10 @@ def error_page(parts: Parts) -> Callable[[HTTPProblem, Principal | None], str]:
 
 def make_renderer(parts: Parts) -> Renderer:
     """What renders this server's pages."""
-    return Renderer(parts.build, parts.clock.seconds, lambda: parts.store.trouble, lambda: parts.store.notices)
+    return Renderer(
+        parts.build,
+        parts.clock.seconds,
+        lambda: parts.store.trouble,
+        lambda: parts.store.notices,
+        lambda: deferLater(parts.reactor, 0.0),
+    )

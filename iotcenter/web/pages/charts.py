@@ -101,7 +101,7 @@ class ChartPages:
     @page("/charts")
     async def show(self, request: Request, principal: Principal, query: ChartQuery) -> str:
         """The chart that the address says. What is wrong with it is said at the fields, and the rest is shown."""
-        devices = {device.name: device for device in self._parts.center.devices.all()}
+        devices = self._parts.center.devices.some((query.device, *map(_device_of, query.s)))
         query = msgspec.structs.replace(
             query, s=_known(query.s, devices), step=query.step if query.step in STEPS else "auto"
         )
@@ -115,7 +115,7 @@ class ChartPages:
             charted=charted,
             span=span,
             problems=problems,
-            devices=devices,
+            names=self._parts.center.devices.names(),
             offered=devices.get(query.device),
             taken=_taken(charted),
             rows=_rows(charted),
@@ -151,9 +151,13 @@ class ChartPages:
         return Charted(key, device, about, columns)
 
 
+def _device_of(key: str) -> str:
+    return key.partition(".")[0]
+
+
 def _known(keys: Iterable[str], devices: dict[str, Device]) -> tuple[str, ...]:
     """The series that there are, each once."""
-    known = [key for key in dict.fromkeys(keys) if "." in key and key.partition(".")[0] in devices]
+    known = [key for key in dict.fromkeys(keys) if "." in key and _device_of(key) in devices]
     return tuple(known[:MOST])
 
 

@@ -21,13 +21,14 @@ class DashboardPages:
     @page("/")
     async def show(self, request: Request, principal: Principal) -> str:
         """All devices at a glance, as cards."""
-        devices = self._parts.center.devices.all()
-        return self._renderer.render(
+        devices = self._parts.center.devices
+        briefs = devices.briefs()
+        return await self._renderer.render_in_turns(
             "dashboard.html",
             principal,
             place="dashboard",
-            devices=devices[:CARDS],
-            total=len(devices),
-            counts=counts(devices),
+            devices=devices.some(brief.name for brief in briefs[:CARDS]).values(),
+            total=len(briefs),
+            counts=counts(briefs),
             primary=PRIMARY,
         )

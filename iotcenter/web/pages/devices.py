@@ -67,16 +67,18 @@ class DevicesPages:
     @page("/devices")
     async def show(self, request: Request, principal: Principal, query: DevicesQuery) -> str:
         """Those devices that fit."""
-        devices = self._parts.center.devices.all()
-        query = query.known()
-        return self._renderer.render(
+        devices = self._parts.center.devices
+        briefs, query = devices.briefs(), query.known()
+        selection = select(briefs, query.q, query.state, query.sort, query.page)
+        return await self._renderer.render_in_turns(
             "devices.html",
             principal,
             place="devices",
             query=query,
             sorts=SORTS,
             columns=COLUMNS,
-            total=len(devices),
-            counts=counts(devices),
-            selection=select(devices, query.q, query.state, query.sort, query.page),
+            total=len(briefs),
+            counts=counts(briefs),
+            selection=selection,
+            devices=devices.some(selection.names).values(),
         )

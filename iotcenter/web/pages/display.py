@@ -65,8 +65,9 @@ class DisplayPages:
         if principal is None:
             request.setResponseCode(403)
             return self._refuse(str(request.uri, "ascii", "replace"))
-        devices = {device.name: device for device in self._parts.center.devices.all()}
-        tiles = [_tile(key, devices) for key in tuple(dict.fromkeys(query.s))[:MOST]]
+        keys = tuple(dict.fromkeys(query.s))[:MOST]
+        devices = self._parts.center.devices.some((query.device, *map(_device_of, keys)))
+        tiles = [_tile(key, devices) for key in keys]
         if tiles and not query.choose:
             return self._renderer.render("display.html", principal, tiles=tiles, link=query.link(query.s))
         return self._renderer.render(
@@ -76,7 +77,7 @@ class DisplayPages:
             query=query,
             tiles=tiles,
             chosen=[tile.key for tile in tiles],
-            devices=devices,
+            names=self._parts.center.devices.names(),
             offered=devices.get(query.device),
             most=MOST,
         )
@@ -101,6 +102,10 @@ class DisplayPages:
 
     def _refuse(self, wanted: str, problem: str = "") -> str:
         return self._renderer.render("display_out.html", None, next=local_path(wanted), problem=problem)
+
+
+def _device_of(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def _tile(key: str, devices: Mapping[str, Device]) -> Tile:

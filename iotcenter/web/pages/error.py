@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from iotcenter.center.errors import UnknownDevice
@@ -33,11 +33,11 @@ NEAR = 3
 
 
 class NoSuchDevice(HTTPProblem):
-    """There is no device of that name; ``near`` are those that may have been meant."""
+    """There is no device of that name; ``near`` are those of the ``known`` names that may have been meant."""
 
-    def __init__(self, name: str, devices: Iterable[Device]) -> None:
+    def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(404, "unknown_device", _("there is no device named %(name)s", name=name[:63]))
-        self.near = tuple(get_close_matches(name.lower(), [device.name for device in devices], NEAR, 0.5))
+        self.near = tuple(get_close_matches(name.lower(), known, NEAR, 0.5))
 
 
 class ErrorPages:
@@ -63,4 +63,4 @@ def find_device(parts: Parts, name: str) -> Device:
     try:
         return parts.center.devices.get(name)
     except UnknownDevice:
-        raise NoSuchDevice(name, parts.center.devices.all()) from None
+        raise NoSuchDevice(name, parts.center.devices.names()) from None

@@ -66,7 +66,7 @@ class LogsPages:
             principal,
             place="more",
             query=query,
-            devices=[each.name for each in self._parts.center.devices.all()],
+            devices=self._parts.center.devices.names(),
             levels=list(LogLevel),
             lines=found.lines[::-1],
             older=query.link(before=_in_address(found.older)) if found.older else "",

@@ -90,7 +90,7 @@ class PhotoPages:
             place="more",
             query=query,
             device=device,
-            devices=[each.name for each in self._parts.center.devices.all()],
+            devices=self._parts.center.devices.names(),
             files=found[:SHOWN],
             older=query.link(before=found[SHOWN - 1].id) if len(found) > SHOWN else "",
             used=await self._files.used(query.device) if device else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -44,6 +44,14 @@ WORDS = (
 """What enumerations, and words of the lower floors, are called on pages."""
 
 
+AT_ONCE = 500
+"""How many pieces of a long page are made at once: a few milliseconds' work on a fast machine."""
+
+
+async def _no_turn() -> None:
+    """Nobody else is there."""
+
+
 class Renderer:
     """Renders the templates of ``iotcenter.assets``."""
 
@@ -53,15 +61,17 @@ class Renderer:
         seconds: Callable[[], float],
         trouble: Callable[[], object] = lambda: None,
         notices: Callable[[], Iterable[str]] = tuple,
+        turn: Callable[[], Awaitable[object]] = _no_turn,
     ) -> None:
         """``build`` stands in the URLs of static files, so that they may be cached for good; ``seconds`` is the clock.
 
         ``trouble`` says what keeps the server from storing anything now, if something does, and ``notices`` what else
-        its operator should see to: every page shows them.
+        its operator should see to: every page shows them. ``turn`` is done when everybody else had theirs.
         """
         self._seconds = seconds
         self._trouble = trouble
         self._notices = notices
+        self._turn = turn
         self._environment = compiled(build)
 
     def moment(self, principal: Principal | None) -> Moment:
@@ -72,18 +82,31 @@ class Renderer:
 
     def render(self, template: str, principal: Principal | None, **context: Any) -> str:
         """The page that ``template`` makes of ``context`` for ``principal``, who is None before they signed in."""
+        return self._environment.get_template(template).render(self._context(principal, context))
+
+    async def render_in_turns(self, template: str, principal: Principal | None, **context: Any) -> str:
+        """The same, for pages that show many devices: in between everybody else has their turn."""
+        pieces: list[str] = []
+        for piece in self._environment.get_template(template).generate(self._context(principal, context)):
+            pieces.append(piece)
+            if len(pieces) % AT_ONCE == 0:
+                await self._turn()
+        return "".join(pieces)
+
+    def _context(self, principal: Principal | None, context: dict[str, Any]) -> dict[str, Any]:
         moment = self.moment(principal)
-        defaults = {"place": "", "problems": {}}
-        return self._environment.get_template(template).render(
-            {**defaults, **context},
-            principal=principal,
-            moment=moment,
-            preferences=principal.preferences if principal is not None else Preferences(),
-            trouble=self._trouble() or "",
-            notices=tuple(self._notices()),
-            may=lambda role: principal is not None and principal.role.covers(role),
-            stale=lambda series, device: is_stale(series, device, moment.now),
-        )
+        return {
+            "place": "",
+            "problems": {},
+            **context,
+            "principal": principal,
+            "moment": moment,
+            "preferences": principal.preferences if principal is not None else Preferences(),
+            "trouble": self._trouble() or "",
+            "notices": tuple(self._notices()),
+            "may": lambda role: principal is not None and principal.role.covers(role),
+            "stale": lambda series, device: is_stale(series, device, moment.now),
+        }
 
 
 @lru_cache(maxsize=1)

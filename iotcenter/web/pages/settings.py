@@ -89,7 +89,7 @@ class SettingsPages:
             own=parts.web_certificate.own,
             root=parts.authority.root,
             root_fingerprint=in_pairs(parts.authority.fingerprint.hex()),
-            devices=sorted(one.name for one in parts.center.devices.all()),
+            devices=parts.center.devices.names(),
             device=device,
             kept=await parts.store.readings.keep(device.id) if device is not None else {},
             levels=LEVELS,

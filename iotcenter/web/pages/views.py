@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from iotcenter.center.known import Brief
 from iotcenter.model import CommandOffer, Device, PresenceState, SeriesValue
 from iotcenter.texts import N_
 
@@ -39,7 +40,7 @@ def is_stale(series: SeriesValue, device: Device, now: float) -> bool:
     return series.every > 0 and now - series.time > max(STALE_AFTER * series.every, STALE_AT_LEAST)
 
 
-def counts(devices: Iterable[Device]) -> dict[PresenceState, int]:
+def counts(devices: Iterable[Brief]) -> dict[PresenceState, int]:
     """How many devices are in each state, in the order in which they are shown."""
     found = Counter(device.state for device in devices)
     return {state: found[state] for state in PresenceState}
@@ -72,9 +73,9 @@ def by_danger(device: Device) -> tuple[CommandOffer, ...]:
 
 @dataclass(frozen=True)
 class Selection:
-    """One page of the list of devices."""
+    """One page of the list of devices: their names, and how many there are besides."""
 
-    devices: Sequence[Device]
+    names: Sequence[str]
     matching: int
     page: int
     pages: int
@@ -87,32 +88,33 @@ class Selection:
     @property
     def last(self) -> int:
         """The place of the last one."""
-        return self.first + len(self.devices) - 1
+        return self.first + len(self.names) - 1
 
 
-def select(devices: Iterable[Device], text: str, state: str, sort: str, page: int) -> Selection:
+def select(devices: Iterable[Brief], text: str, state: str, sort: str, page: int) -> Selection:
     """The devices whose name, address or agent holds ``text``, in that state, in that order."""
     wanted = text.strip().lower()
     found = [device for device in devices if _holds(device, wanted) and state in ("", device.state)]
     found.sort(key=_ORDERS.get(sort, _by_name))
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)
-    return Selection(found[(page - 1) * PAGE : page * PAGE], len(found), page, pages)
+    shown = [device.name for device in found[(page - 1) * PAGE : page * PAGE]]
+    return Selection(shown, len(found), page, pages)
 
 
-def _holds(device: Device, text: str) -> bool:
+def _holds(device: Brief, text: str) -> bool:
     return any(text in part.lower() for part in (device.name, device.address, device.agent))
 
 
-def _by_name(device: Device) -> tuple[float, str]:
+def _by_name(device: Brief) -> tuple[float, str]:
     return 0.0, device.name
 
 
-def _by_state(device: Device) -> tuple[float, str]:
+def _by_state(device: Brief) -> tuple[float, str]:
     return float(_URGENCY.index(device.state)), device.name
 
 
-def _by_seen(device: Device) -> tuple[float, str]:
+def _by_seen(device: Brief) -> tuple[float, str]:
     return -(device.last_seen or 0.0), device.name
 
 

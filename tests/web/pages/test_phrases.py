@@ -14,10 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.center.presence import judge
 from iotcenter.model import Event, EventKind, Preferences, Role
+from iotcenter.storage.events import EventFilter
 from iotcenter.storage.forecast import foretell
 from iotcenter.texts import speak
 from iotcenter.web.pages import phrases
 from iotcenter.web.pages.phrases import EVENTS, PHRASES, happened, retold
+from tests.processes import until
 from tests.web.pages.test_formats import german
 from tests.web.support import WebTestCase
 
@@ -125,6 +127,8 @@ class ReaderTests(WebTestCase):
         await self.parts.users.set_preferences("anna", Preferences(language="de"))
         await self.ask("POST", "/add-udp-device", admin, form={"name": "attic"})
         await self.center.devices.revoke("attic", "anna")
+        revoked = EventFilter(kind=EventKind.DEVICE_REVOKED)
+        await until(self.reactor, lambda: self.center.events.recent(1, revoked), "it is not written down")
         self.assertIn("anna hat attic gesperrt", (await self.ask("GET", "/events", admin)).body.decode())
         self.assertIn("anna revoked attic", (await self.ask("GET", "/api/v1/events/log", admin)).body.decode())
 
