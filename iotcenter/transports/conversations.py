@@ -57,7 +57,7 @@ class LinkConversation:
         self._peer = peer
         self._reactor = connection.house.reactor
         self._attachment: Attachment | None = None
-        self._heartbeat = Heartbeat(connection.service.heartbeat, self._reactor.seconds())
+        self._heartbeat = Heartbeat(connection.factory.heartbeat, self._reactor.seconds())
         self._timers: dict[str, Any] = {}
         self._unwatch = connection.house.accounts.watch(peer.device, self._barred)
         self._expires = peer.expires
@@ -117,7 +117,7 @@ class LinkConversation:
         if not isinstance(message, Hello):
             raise WireError("a device's first message must be Hello")
         house = self._connection.house
-        interval = max(self._connection.service.heartbeat, message.heartbeat)
+        interval = max(self._connection.factory.heartbeat, message.heartbeat)
         self._heartbeat = Heartbeat(interval, self._reactor.seconds())
         self._connection.introduce(DEVICE_FRAME, self._reports)
         self._attachment = house.center.attach(self._peer.device, self, message)

@@ -19,7 +19,7 @@ from iotcenter.interfaces import House, ITransport
 from iotcenter.listening import Listener, endpoint_string
 from iotcenter.transports.conversations import begin
 from iotcenter.transports.handshake import Handshakes
-from iotcenter.transports.tls_connection import ConnectionFactory
+from iotcenter.transports.tls_factory import ConnectionFactory
 from iotcenter.wire.heartbeat import DEFAULT_INTERVAL, MAX_INTERVAL
 
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from iotcenter.identity.strangers import Strangers
-from iotcenter.interfaces import House, Refused
-from iotcenter.listening import plain_address
-from iotcenter.logs import LogLimit
+from iotcenter.interfaces import Refused
 from iotcenter.model import Message
 from iotcenter.transports.handshake import Barred, ServerConnection
-from iotcenter.transports.turnstile import Turnstile
 from iotcenter.wire import farewell
 from iotcenter.wire.codec import DamagedReport, decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader, frame
 from iotcenter.wire.messages import Close, CloseCode, Report
+
+if TYPE_CHECKING:
+    from iotcenter.transports.tls_factory import ConnectionFactory
 
 HANDSHAKE_WITHIN = 10.0
 """Seconds for TLS, counted from the connection: a byte now and then does not buy more."""
@@ -37,14 +34,6 @@ listening."""
 
 FIRST_FRAME = 128 * 1024
 """The longest first message. A ``Hello`` that offers all it may does not reach it."""
-
-MAX_STRANGERS = 2000
-"""The most connections that have not shown who they are: a storm of devices that return fits, and 100 MB are not
-passed."""
-
-MAX_STRANGERS_EACH = 500
-"""The same from one source, behind which a whole site of devices may be."""
-
 
 REPORTS = frozenset({Report, DamagedReport})
 
@@ -80,8 +69,10 @@ class Connection(TwistedProtocol):
     """The server's end. It is its own transport's producer: while the peer does not read, nothing more is read from
     it."""
 
+    factory: ConnectionFactory
+
     def __init__(self, factory: ConnectionFactory, begin: Begin, host: str, port: int) -> None:
-        self.service = factory
+        self.factory = factory
         self._begin = begin
         self.house = factory.house
         self.host = host
@@ -125,7 +116,7 @@ class Connection(TwistedProtocol):
                 self._take_messages(data)
         except WireError as error:
             self.house.log.debug("Closing {address}", address=self.address)
-            self.service.complain(self.address, str(error))
+            self.factory.complain(self.address, str(error))
             self.end(CloseCode.PROTOCOL, str(error))
         except Refused as refusal:
             self.refuse(str(refusal))
@@ -157,27 +148,27 @@ class Connection(TwistedProtocol):
     def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
         """The connection is gone."""
         self._cancel_deadline()
-        self.service.introduced(self)
+        self.factory.introduced(self)
         if self._conversation is None and not self._closing:
-            self.service.complain(self.address, f"the TLS handshake failed: {_words(reason)}")
+            self.factory.complain(self.address, f"the TLS handshake failed: {_words(reason)}")
         conversation, self._conversation = self._conversation, None
         self._closing = True
         if conversation is not None:
             conversation.lost(self._ended or _words(reason))
-        self.service.gone(self)
+        self.factory.gone(self)
 
     def introduce(self, limit: int, take_reports: TakeReports) -> None:
         """The peer has shown who it is, and what it wants: no deadline any more, and frames of up to ``limit``
         bytes. Its reports go to ``take_reports`` from now on, with the bytes of each."""
         self._take_reports = take_reports
         self._cancel_deadline()
-        self.service.introduced(self)
+        self.factory.introduced(self)
         self.reader.limit = limit
 
     def become(self, stream: Stream) -> None:
         """The messages are over: what comes behind the present one is ``stream``'s."""
         self._cancel_deadline()
-        self.service.introduced(self)
+        self.factory.introduced(self)
         self._stream = stream
 
     def write(self, data: bytes) -> None:
@@ -206,7 +197,7 @@ class Connection(TwistedProtocol):
         """Turn the peer away, in words that it gets and the log keeps; not one that is turned away already."""
         if self._closing:
             return
-        self.service.complain(self.address, f"refused: {reason}")
+        self.factory.complain(self.address, f"refused: {reason}")
         self.end(code, reason)
 
     def end(self, code: CloseCode | str, reason: str) -> None:
@@ -263,7 +254,7 @@ class Connection(TwistedProtocol):
         self._deadline = self.house.reactor.callLater(seconds, self._too_late, otherwise)
 
     def _too_late(self, what: str) -> None:
-        self.service.complain(self.address, what)
+        self.factory.complain(self.address, what)
         self.drop(what)
 
     def _abort(self) -> None:
@@ -278,67 +269,6 @@ class Connection(TwistedProtocol):
 
 Begin = Callable[[Connection, ServerConnection], Conversation]
 """Chooses the conversation for a connection whose handshake is complete. Raises ``Refused``."""
-
-
-class ConnectionFactory(Factory):
-    """Makes the server's end of each connection, and bounds those that have not shown who they are."""
-
-    noisy = False
-
-    def __init__(
-        self,
-        house: House,
-        heartbeat: float,
-        begin: Begin,
-        close_door: Callable[[], None] = lambda: None,
-        open_door: Callable[[], None] = lambda: None,
-    ) -> None:
-        """While many are on their way in, the door is closed."""
-        self.house = house
-        self.heartbeat = heartbeat
-        self.log_limit = LogLimit(house.reactor.seconds)
-        self._begin = begin
-        self.strangers = Strangers(MAX_STRANGERS, MAX_STRANGERS_EACH)
-        self._turnstile = Turnstile(house.reactor, close_door, open_door)
-        self._open: set[Connection] = set()
-        self._all_gone: Deferred[None] | None = None
-
-    async def close(self) -> None:
-        """End every connection; done when the last is gone."""
-        for connection in tuple(self._open):
-            connection.end(CloseCode.STOPPING, "the server is stopping")
-        if self._open:
-            self._all_gone = Deferred()
-            await self._all_gone
-
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        """A connection for ``addr``. It is a stranger's, and may have to make way for another."""
-        host = plain_address(getattr(addr, "host", "local"))
-        connection = Connection(self, self._begin, host, getattr(addr, "port", 0))
-        connection.factory = self
-        self._open.add(connection)
-        self.strangers.add(connection)
-        self._turnstile.enter(connection)
-        return connection
-
-    def introduced(self, connection: Connection) -> None:
-        """``connection`` is no stranger's any more, or it is gone."""
-        self.strangers.remove(connection)
-        self._turnstile.leave(connection)
-
-    def gone(self, connection: Connection) -> None:
-        """``connection`` is closed."""
-        self._open.discard(connection)
-        if not self._open and self._all_gone is not None:
-            self._all_gone.callback(None)
-            self._all_gone = None
-
-    def complain(self, address: str, what: str) -> None:
-        """Say in the log what was wrong with somebody, as long as the log is not flooded by it."""
-        if self.log_limit.allow():
-            skipped = self.log_limit.skipped()
-            more = f" ({skipped} lines like this were left out)" if skipped else ""
-            self.house.log.warn("{address}: {what}{more}", address=address, what=what, more=more)
 
 
 def _words(reason: Failure) -> str:

@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from iotcenter.identity.certificates import Issuer, make_root, new_key, read_request
 from iotcenter.interfaces import House, Refused
 from iotcenter.transports.conversations import EnrollmentConversation, LinkConversation, RenewalConversation
-from iotcenter.transports.tls_connection import Connection, ConnectionFactory, Conversation
+from iotcenter.transports.tls_connection import Connection, Conversation
+from iotcenter.transports.tls_factory import ConnectionFactory
 from iotcenter.wire.codec import DamagedReport, decode
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.framing import FrameReader
