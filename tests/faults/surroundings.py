@@ -92,13 +92,22 @@ class Attachment:
         self.reasons.append(reason)
 
 
+class OpenTLS:
+    """A TLS connection that neither end has closed."""
+
+    def get_shutdown(self) -> int:
+        """See ``OpenSSL.SSL.Connection``."""
+        return 0
+
+
 class Transport(StringTransport):
     """A transport in memory."""
 
     aborted = False
 
-    def getHandle(self) -> None:
-        """Nobody looks at it."""
+    def getHandle(self) -> OpenTLS:
+        """See ``ISSLTransport``."""
+        return OpenTLS()
 
     def abortConnection(self) -> None:
         """See ``ITCPTransport``."""
