@@ -1,7 +1,7 @@
 """Texts for people, in the language of whoever asks.
 
 English is the source: it stands in the code, marked by ``_`` so that ``tests/translations.py`` finds it, and is what
-everybody reads who has no translation. Programs (the API, logs, records) get English always.
+everybody reads who has no translation. Programs, logs and records get English always.
 """
 
 from __future__ import annotations

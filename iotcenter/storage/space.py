@@ -32,7 +32,7 @@ class Space:
             self._told = False
             return ()
         megabytes = disk.f_bavail * disk.f_frsize / 1e6
-        notice = f"The disk is {used:.0%} full: {megabytes:,.0f} MB are left. Once it is full, nothing can be stored."
+        notice = f"The disk is {used:.0%} full: {megabytes:.0f} MB are left. Once it is full, nothing can be stored."
         if not self._told:
             self._told = True
             self._log.warn("{notice}", notice=notice)

@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 
 from twisted.web.server import Request
 
+from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import stream
 from iotcenter.web.headers import header
@@ -80,7 +81,7 @@ class AssetHandlers:
     async def show(self, request: Request, principal: None, build: str, path: str) -> None:
         asset = self._assets.files.get(path)
         if asset is None:
-            raise HTTPProblem(404, "not_found", "there is nothing here")
+            raise HTTPProblem(404, "not_found", _("there is nothing here"))
         current = build == self._assets.build
         request.setHeader("Cache-Control", "public, max-age=31536000, immutable" if current else "no-store")
         request.setHeader("Content-Type", asset.media)

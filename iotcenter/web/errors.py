@@ -17,6 +17,7 @@ from iotcenter.interfaces import Refused
 from iotcenter.listening import CannotOpen
 from iotcenter.storage.errors import LastAdmin, NameTaken, NotFound, NotRedeemable, StorageError, TookTooLong, TooMuch
 from iotcenter.texts import _
+from iotcenter.web.phrases import retold
 from iotcenter.wire.arguments import ArgumentsError
 
 log = Logger()
@@ -62,8 +63,9 @@ class HTTPProblem(Exception):
         self.incident = incident
 
     def as_json(self) -> bytes:
-        """The body of an answer that says it to a program."""
-        return msgspec.json.encode(ErrorAnswer(ErrorDetail(self.code, self.message, self.fields, self.incident)))
+        """The body of an answer to a program, or to a script of a page: in the language of its reader."""
+        fields = {name: retold(words) for name, words in self.fields.items()}
+        return msgspec.json.encode(ErrorAnswer(ErrorDetail(self.code, retold(self.message), fields, self.incident)))
 
 
 def problem_of(error: Exception) -> HTTPProblem:
@@ -94,7 +96,9 @@ def _plain(status: int, code: str, **headers: str) -> Callable[[Any], HTTPProble
 
 
 def _arguments(error: ArgumentsError) -> HTTPProblem:
-    return HTTPProblem(422, "arguments", f"some arguments do not fit: {error}", error.problems)
+    problems = "; ".join(f"{name}: {retold(problem)}" for name, problem in error.problems.items())
+    words = _("some arguments do not fit: %(problems)s", problems=problems)
+    return HTTPProblem(422, "arguments", words, error.problems)
 
 
 def _unfit(error: Unfit) -> HTTPProblem:

@@ -49,7 +49,7 @@ def host_of(request: Request, door: Door) -> str:
     values = headers(request, "host")
     host = parse_host(values[0]) if len(values) == 1 else None
     if host is None:
-        raise HTTPProblem(400, "bad_host", "the request says by no name or address which server it is for")
+        raise HTTPProblem(400, "bad_host", _("the request says by no name or address which server it is for"))
     name, port = host
     return name if port is None or port == USUAL_PORTS.get(door) else f"{name}:{port}"
 

@@ -10,6 +10,7 @@ from twisted.web.server import Request
 
 from iotcenter.identity.enrollment import EnrollmentState
 from iotcenter.storage.enrollments import EnrollmentRow
+from iotcenter.texts import _
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import stream
@@ -47,7 +48,7 @@ class JoinHandlers:
         """The agent's wheel, for devices whose token is good or was used."""
         row = await self._find(token)
         if wheel != self._agent().name or row is None or self._state(row) is EnrollmentState.EXPIRED:
-            raise HTTPProblem(404, "not_found", "there is nothing here")
+            raise HTTPProblem(404, "not_found", _("there is nothing here"))
         _write(request, self._agent().content)
 
     async def _script_for(self, request: Request, token: str, door: Door) -> str:

@@ -10,6 +10,7 @@ from iotcenter.center.trying import try_out
 from iotcenter.center.tunnels import Opener
 from iotcenter.identity.errors import Unfit
 from iotcenter.model import OpenPort, Role
+from iotcenter.texts import _
 from iotcenter.web.addresses import Addresses
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
@@ -37,7 +38,7 @@ class Jumping:
     def jump(self, request: Request, door: Door, user: str, host: str | None = None) -> Jump:
         """The gateway, at ``host`` or where whoever asks found the server. Raises ``HTTPProblem`` where it is off."""
         if self._ports.ssh is None:
-            raise HTTPProblem(409, "ssh_off", "the SSH gateway is off in the configuration")
+            raise HTTPProblem(409, "ssh_off", _("the SSH gateway is off in the configuration"))
         return Jump(user, host or self._addresses.host(self._ports.ssh[0], request, door), *self._end())
 
     async def open(self, visit: Visit, device: str, port: int, lifetime: float, listen: str | None) -> OpenPort:
@@ -67,9 +68,10 @@ def _check(principal: Principal | None, host: str) -> Principal:
     """Whoever may open a port at ``host``. To be asked again when time has passed: their right may have ended, and what
     it had opened was closed by then. Raises ``HTTPProblem``."""
     if principal is None or not principal.role.covers(Role.OPERATOR):
-        raise HTTPProblem(403, "role", f"a port takes the role {Role.OPERATOR}")
+        raise HTTPProblem(403, "role", _("a port takes the role %(role)s", role=_(Role.OPERATOR)))
     if not ipaddress.ip_address(host).is_loopback and not principal.role.covers(Role.ADMIN):
-        raise HTTPProblem(403, "role", f"a port that others can reach takes the role {Role.ADMIN}")
+        words = _("a port that others can reach takes the role %(role)s", role=_(Role.ADMIN))
+        raise HTTPProblem(403, "role", words)
     return principal
 
 

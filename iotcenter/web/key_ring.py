@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iotcenter.identity.ssh_keys import SshKey
 from iotcenter.model import EventKind
+from iotcenter.texts import _
 from iotcenter.web.owners import check_own
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
@@ -18,19 +19,19 @@ class KeyRing:
 
     async def list(self, principal: Principal, user: str) -> tuple[SshKey, ...]:
         """The keys of ``user``, oldest first."""
-        check_own(principal, user, "keys")
+        check_own(principal, user, _("keys"))
         return await self._keys.list(user)
 
     async def add(self, principal: Principal, user: str, text: str) -> SshKey:
         """Let ``user`` come in by the public key in ``text``; see ``SshKeys.add``."""
-        check_own(principal, user, "keys")
+        check_own(principal, user, _("keys"))
         key = await self._keys.add(user, text)
         self._note(EventKind.KEY_ADDED, principal, key.user, key.fingerprint)
         return key
 
     async def remove(self, principal: Principal, user: str, fingerprint: str) -> None:
         """Take a key from ``user``: what it holds open ends at once."""
-        check_own(principal, user, "keys")
+        check_own(principal, user, _("keys"))
         await self._keys.remove(user, fingerprint)
         self._note(EventKind.KEY_REMOVED, principal, user.lower(), fingerprint)
 

@@ -21,6 +21,8 @@ def own_account(principal: Principal) -> User:
 
 
 def check_own(principal: Principal, user: str | None, what: str) -> None:
-    """Raise ``HTTPProblem`` unless ``principal`` is ``user``, or an admin, who sees to ``what`` of others too."""
+    """Raise ``HTTPProblem`` unless ``principal`` is ``user``, or an admin, who sees to ``what`` of others too: a word
+    in the reader's language."""
     if not is_own(principal, user) and not principal.role.covers(Role.ADMIN):
-        raise HTTPProblem(403, "role", f"the {what} of others take the role {Role.ADMIN}")
+        words = _("the %(what)s of others take the role %(role)s", what=what, role=_(Role.ADMIN))
+        raise HTTPProblem(403, "role", words)

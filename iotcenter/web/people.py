@@ -66,7 +66,7 @@ class People:
 
     async def set_preferences(self, principal: Principal, name: str, preferences: Preferences) -> None:
         """How somebody sees things: one's own, or as an admin anybody's."""
-        check_own(principal, name, "preferences")
+        check_own(principal, name, _("preferences"))
         await self._users.set_preferences(name, preferences)
 
     async def reset_link(self, principal: Principal, name: str) -> tuple[str, float]:
@@ -93,12 +93,12 @@ class People:
 
     async def sessions(self, principal: Principal, name: str) -> tuple[OpenSession, ...]:
         """Where somebody is signed in, the browser that was used last first."""
-        check_own(principal, name, "sessions")
+        check_own(principal, name, _("sessions"))
         return await self._sessions.of((await self.named(name)).name)
 
     async def end_session(self, principal: Principal, name: str, session: str) -> None:
         """Sign one browser out. Fails with ``NotFound``."""
-        check_own(principal, name, "sessions")
+        check_own(principal, name, _("sessions"))
         if not await self._end_sessions(principal, name, {session}):
             raise NotFound("That browser is not signed in.")
 

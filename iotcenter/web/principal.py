@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from twisted.web.server import Request
 
 from iotcenter.model import Preferences, Role, User
+from iotcenter.texts import _
 from iotcenter.web.clocks import asked_languages
 from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
@@ -106,7 +107,7 @@ async def find_principal(request: Request, parts: Parts, door: Door) -> Principa
 
 
 async def _by_token(authorization: str, parts: Parts) -> Principal:
-    scheme, _, secret = authorization.partition(" ")
+    scheme, _space, secret = authorization.partition(" ")
     return await principal_of_token(secret.strip() if scheme.lower() == "bearer" else "", parts)
 
 
@@ -119,7 +120,7 @@ async def principal_of_token(secret: str, parts: Parts) -> Principal:
                 token.name, token.role, Via.TOKEN, key=_key(secret), expires=token.expires, owner=token.owner
             )
     raise HTTPProblem(
-        401, "bad_token", "this API token is not known, or has expired", headers={"WWW-Authenticate": "Bearer"}
+        401, "bad_token", _("this API token is not known, or has expired"), headers={"WWW-Authenticate": "Bearer"}
     )
 
 

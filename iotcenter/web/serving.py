@@ -27,7 +27,7 @@ from iotcenter.web.guard import Handler, Kind, Redirect, Route, Signature, route
 from iotcenter.web.headers import peer
 from iotcenter.web.hosts import Hosts
 from iotcenter.web.parts import Parts
-from iotcenter.web.principal import Principal, find_principal
+from iotcenter.web.principal import Principal, Via, find_principal
 from iotcenter.web.security import set_headers
 
 ErrorPage = Callable[[HTTPProblem, Principal | None], str]
@@ -115,9 +115,8 @@ class Serving:
         if route.role is None:
             return principal
         if principal is None:
-            raise HTTPProblem(
-                401, "not_signed_in", "sign in first, or send an API token", headers={"WWW-Authenticate": "Bearer"}
-            )
+            words = _("sign in first, or send an API token")
+            raise HTTPProblem(401, "not_signed_in", words, headers={"WWW-Authenticate": "Bearer"})
         if not principal.role.covers(route.role):
             raise HTTPProblem(
                 403,
@@ -149,8 +148,8 @@ class Serving:
         return _body(request, HTML, self._error_page(problem, principal).encode())
 
     def _speak(self, request: Request, principal: Principal | None) -> None:
-        """Answer in the reader's language; programs get English."""
-        if not request.path.startswith(b"/api/"):
+        """Answer in the reader's language; programs get English. Scripts of pages show what the API tells them."""
+        if not request.path.startswith(b"/api/") or (principal is not None and principal.via is Via.SESSION):
             preferred = principal.language if principal is not None else ""
             speak(self._parts.assets.languages.choose(preferred, asked_languages(request)))
 
@@ -182,8 +181,10 @@ class Serving:
             self._hosts.check(request, self._door)
             if isinstance(failure.value, MethodNotAllowed):
                 allow = ", ".join(sorted(failure.value.valid_methods or ()))
-                raise HTTPProblem(405, "bad_method", f"this takes {allow} alone", headers={"Allow": allow})
-            raise HTTPProblem(404, "not_found", "there is nothing here")
+                raise HTTPProblem(
+                    405, "bad_method", _("this takes %(methods)s alone", methods=allow), headers={"Allow": allow}
+                )
+            raise HTTPProblem(404, "not_found", _("there is nothing here"))
 
         return await self._answer(request, None, tell)
 

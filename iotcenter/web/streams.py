@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from iotcenter.center.devices import Devices
 from iotcenter.center.subscribers import Event, Subscribers
+from iotcenter.texts import _
 from iotcenter.web.channel import cut
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.frames import KEEP_ALIVE, OPENING, Snapshot, frame, frames_of
@@ -203,7 +204,8 @@ class Streams:
         of_principal = sum(stream.principal.key == new.principal.key for stream in self._streams)
         of_source = 0 if new.source in LOOPBACK else sum(stream.source == new.source for stream in self._streams)
         if len(self._streams) >= MAX_STREAMS or of_principal >= MAX_PER_PRINCIPAL or of_source >= MAX_PER_SOURCE:
-            raise HTTPProblem(429, "too_many_streams", "too many event streams are open", headers={"Retry-After": "10"})
+            words = _("too many event streams are open")
+            raise HTTPProblem(429, "too_many_streams", words, headers={"Retry-After": "10"})
 
     def _publish(self, event: Event) -> None:
         self._cached = None

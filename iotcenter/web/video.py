@@ -17,6 +17,7 @@ from iotcenter.center.known import KnownDevice
 from iotcenter.center.tunnels import Opener, Session
 from iotcenter.interfaces import Clock
 from iotcenter.model import DeviceId, VideoOffer
+from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.principal import Principal
 from iotcenter.wire.joint import Half
@@ -217,10 +218,12 @@ class Videos:
         """
         known = self._center.devices.named(name)
         if known.video is None:
-            raise HTTPProblem(404, "no_video", f"{name} offers no video: its configuration has no [video]")
+            words = _("%(name)s offers no video: its configuration has no [video]", name=name)
+            raise HTTPProblem(404, "no_video", words)
         viewers = [viewer.principal.key for feed in self._feeds.values() for viewer in feed.viewers]
         if len(viewers) >= MOST_VIEWERS or viewers.count(principal.key) >= MOST_OF_ONE:
-            raise HTTPProblem(429, "too_many_viewers", "too many people watch already", headers={"Retry-After": "10"})
+            words = _("too many people watch already")
+            raise HTTPProblem(429, "too_many_viewers", words, headers={"Retry-After": "10"})
         viewer = Viewer(request, principal, check)
         feed = self._feeds.get(known.id) or self._open(known, known.video, principal)
         feed.add(viewer)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from iotcenter.model import FAR_FUTURE
+from iotcenter.texts import _
 
 MAX_LENGTH = 40
 """The longest text that is looked at: ISO 8601 with microseconds and offset has 32 characters."""
@@ -20,7 +21,7 @@ class BadTime(ValueError):
     """A text that is no time; the message is for the one who wrote it."""
 
     def __init__(self) -> None:
-        super().__init__("must be Unix seconds, ISO 8601 such as 2026-11-22T14:00Z, or now-6h (s, m, h, d, w)")
+        super().__init__(_("must be Unix seconds, ISO 8601 such as 2026-11-22T14:00Z, or now-6h (s, m, h, d, w)"))
 
 
 def parse_time(text: str, now: float, zone: tzinfo = UTC) -> float:

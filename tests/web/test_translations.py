@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 from jinja2 import Environment
 from twisted.trial.unittest import SynchronousTestCase
 
+from iotcenter.web.phrases import PHRASES
+from iotcenter.web.phrases import PLACE as VALUE
 from tests.translations import ROOT, SCRIPTS, Message, compiled, for_scripts, languages, marked, read, untranslated
 
 PLACE = re.compile(r"%\((\w+)\)s|<[^>]+>")
@@ -30,6 +34,10 @@ ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"?')
 def said(message: Message) -> str:
     """A text, in its first form."""
     return message if isinstance(message, str) else message[0]
+
+
+PROGRAMS = ("channel.py", "handlers.py", "metrics.py")
+"""Where programs alone are refused: feeds, metrics, and what is not HTTP."""
 
 
 class TranslationTests(SynchronousTestCase):
@@ -66,6 +74,21 @@ class TranslationTests(SynchronousTestCase):
         found = {path.name: unmarked(path) for path in sorted((ROOT / "web/templates").glob("*.html"))}
         self.assertEqual({name: words for name, words in found.items() if words}, {})
 
+    def test_in_scripts(self) -> None:
+        """Each text that a script marks was found: within a template string it would not be."""
+        texts = {said(message) for path, _, message in marked() if path.suffix == ".js"}
+        for path in sorted((ROOT / "web/static").glob("*.js")):
+            for found in re.findall(r'\b_\("((?:[^"\\]|\\.)*)"', path.read_text()):
+                self.assertIn(found, texts, path.name)
+
+    def test_refusals(self) -> None:
+        """Whatever the web refuses is told in words that are marked, but for what programs alone are told."""
+        phrases = {VALUE.sub("", phrase) for phrase in PHRASES}
+        for path in sorted((ROOT / "iotcenter/web").rglob("*.py")):
+            if path.name not in PROGRAMS:
+                for words in refusals(path):
+                    self.assertIn(words, phrases, path.name)
+
     def test_the_check_sees(self) -> None:
         """What is not marked is found, in text and in attributes, and what is marked is not."""
         path = Path(self.mktemp())
@@ -73,6 +96,17 @@ class TranslationTests(SynchronousTestCase):
             '<p title="Not this">{{ _("This") }} <b>nor</b> {% trans %}that{% endtrans %}</p><code>x y</code>'
         )
         self.assertEqual(unmarked(path), ["Not this", "nor"])
+
+
+def refusals(path: Path) -> Iterator[str]:
+    """The texts that a module gives ``HTTPProblem`` as they stand, without their values."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "HTTPProblem":
+            for words in node.args[2:3]:
+                if isinstance(words, ast.JoinedStr):
+                    yield "".join(str(part.value) for part in words.values if isinstance(part, ast.Constant))
+                if isinstance(words, ast.Constant):
+                    yield str(words.value)
 
 
 def unmarked(path: Path) -> list[str]:

@@ -52,7 +52,8 @@ function begin() {
     const problem = answers.find((answer) => answer.problem)?.problem;
     const step = answers.find((answer) => answer.t)?.step;
     const each = step === undefined ? "" : step ? _("Each point sums up %(length)s.", { length: span(step) }) : _("Each point is one reading.");
-    said.textContent = problem ?? `${_("%(from)s to %(to)s.", { from: exact(view.from, zone), to: exact(view.to, zone) })} ${each}`;
+    const shown = _("%(from)s to %(to)s.", { from: exact(view.from, zone), to: exact(view.to, zone) });
+    said.textContent = problem ?? `${shown} ${each}`;
   }
 
   function go(next, keep = true) {

@@ -10,7 +10,7 @@ import { _ } from "./texts.js";
 const UNITS = {
   "Cel": "°C", "degF": "°F", "%RH": "%", "%EL": "%", "/100": "%", "/1000": "‰", "Ohm": "Ω", "deg": "°", "lat": "°", "lon": "°",
   "l": "L", "l/s": "L/s", "m2": "m²", "m3": "m³", "m3/s": "m³/s", "m/s2": "m/s²", "W/m2": "W/m²", "cd/m2": "cd/m²",
-  "ft2": "ft²", "ft3": "ft³", "ft3/s": "ft³/s", "kg/m3": "kg/m³", "ug/m3": "µg/m³", "1/s": "per s", "1/min": "per min", "beat/min": "bpm", "beats": "beats",
+  "ft2": "ft²", "ft3": "ft³", "ft3/s": "ft³/s", "kg/m3": "kg/m³", "ug/m3": "µg/m³", "1/s": _("per s"), "1/min": _("per min"), "beat/min": _("bpm"), "beats": _("beats"),
   "count": "", "/": "",
 };
 const BYTES = { "B": "", "B/s": "/s" };

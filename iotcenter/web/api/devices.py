@@ -10,6 +10,7 @@ from twisted.web.server import Request
 from iotcenter.model import Device, DeviceName, Interval, Noun, Role
 from iotcenter.storage import arrivals
 from iotcenter.storage.sql import seconds, seconds_or_none
+from iotcenter.texts import _
 from iotcenter.web.api.taken import Host, Taken, TokenLifetime
 from iotcenter.web.api.udp import UdpKey
 from iotcenter.web.doors import Door
@@ -134,7 +135,7 @@ class DeviceHandlers:
     async def change(self, request: Request, principal: Principal, name: str, body: DeviceChange) -> Device:
         """Rename a device, whose link, readings and certificate stay; or expect it more or less often."""
         if (body.name is None) == (body.expected is None):
-            raise HTTPProblem(422, "invalid", "either a name or what is expected is to be given")
+            raise HTTPProblem(422, "invalid", _("either a name or what is expected is to be given"))
         if body.name is not None:
             return await self._devices.rename(name, body.name, principal.actor)
         return await self._devices.expect(name, body.expected or 0.0, principal.actor)

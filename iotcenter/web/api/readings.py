@@ -12,6 +12,7 @@ from twisted.web.server import Request
 
 from iotcenter.model import DeviceName, Role, SeriesName, UnitSystem
 from iotcenter.storage.answers import BucketColumns, BucketPage, Question, RawColumns
+from iotcenter.texts import _
 from iotcenter.web.api.tables import Table
 from iotcenter.web.api.taken import Taken, When
 from iotcenter.web.errors import HTTPProblem
@@ -115,8 +116,9 @@ class ReadingHandlers:
             return zone_named(principal.time_zone)
         zone = known_zone(query.zone)
         if zone is None:
-            problem = "must be a time zone such as Europe/Berlin"
-            raise HTTPProblem(422, "invalid", f"zone {problem}", {"zone": problem})
+            problem = _("must be a time zone such as Europe/Berlin")
+            words = f"zone {problem}"
+            raise HTTPProblem(422, "invalid", words, {"zone": problem})
         return zone
 
     def _span(self, query: ReadingsQuery, zone: tzinfo) -> tuple[float, float]:

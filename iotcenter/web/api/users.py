@@ -11,6 +11,7 @@ from twisted.web.server import Request
 from iotcenter.identity.errors import Unfit
 from iotcenter.identity.sessions import OpenSession
 from iotcenter.model import LANGUAGE, Hours, Noun, Preferences, Role, Theme, UnitSystem, User
+from iotcenter.texts import _
 from iotcenter.web.addresses import Addresses
 from iotcenter.web.api.taken import Password, Taken, Word
 from iotcenter.web.doors import Door
@@ -84,7 +85,7 @@ class UserHandlers:
     @api("/users/<name>", role=Role.VIEWER, failures=(404,))
     async def show(self, request: Request, principal: Principal, name: str) -> User:
         """One's own account, or as an admin anybody's."""
-        check_own(principal, name, "accounts")
+        check_own(principal, name, _("accounts"))
         return await self._people.named(name)
 
     @api("/users/<name>", role=Role.ADMIN, method="PATCH", failures=(404, 409))
@@ -106,7 +107,7 @@ class UserHandlers:
     @api("/users/<name>/preferences", role=Role.VIEWER, method="PATCH", failures=(404,))
     async def prefer(self, request: Request, principal: Principal, name: str, body: PreferencesChange) -> Preferences:
         """How somebody sees things: one's own, or as an admin anybody's. What is left out stays."""
-        check_own(principal, name, "preferences")
+        check_own(principal, name, _("preferences"))
         before = (await self._people.named(name)).preferences
         changes = {field: value for field, value in msgspec.structs.asdict(body).items() if value is not None}
         preferences = msgspec.structs.replace(before, **changes)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from iotcenter.center.presence import in_words
 from iotcenter.model import Account, ClockState, Device
 from iotcenter.texts import _, ngettext
-from iotcenter.web.pages.phrases import retold
 from iotcenter.web.pages.units import number, point
+from iotcenter.web.phrases import retold
 
 
 def clock(device: Device) -> str:

@@ -15,9 +15,9 @@ from iotcenter.web.guard import Redirect, page
 from iotcenter.web.pages.arguments import given, texts
 from iotcenter.web.pages.command_forms import LIFETIMES, CommandForm, command_form
 from iotcenter.web.pages.error import find_device
-from iotcenter.web.pages.phrases import retold
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.parts import Parts
+from iotcenter.web.phrases import retold
 from iotcenter.web.principal import Principal
 from iotcenter.wire.arguments import ArgumentsError
 
@@ -86,7 +86,7 @@ class CommandPages:
         for offer in device.commands:
             if offer.name == command:
                 return device, offer
-        raise UnknownCommand(f"{name} offers no command {command[:64]}")
+        raise UnknownCommand(_("there is no command %(command)s on %(name)s", command=command[:64], name=name))
 
     def _render(self, principal: Principal, device: Device, form: CommandForm) -> str:
         return self._renderer.render("command.html", principal, place="devices", device=device, form=form)

@@ -9,9 +9,9 @@ from iotcenter.center.errors import UnknownDevice
 from iotcenter.model import Device
 from iotcenter.texts import N_, _
 from iotcenter.web.errors import HTTPProblem
-from iotcenter.web.pages.phrases import retold
 from iotcenter.web.pages.rendering import Renderer, sentence
 from iotcenter.web.parts import Parts
+from iotcenter.web.phrases import retold
 from iotcenter.web.principal import Principal
 
 TITLES = {

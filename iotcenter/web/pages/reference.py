@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.web.server import Request
 
+from iotcenter.texts import N_
 from iotcenter.web.addresses import Addresses
 from iotcenter.web.api.reference import operations, structs
 from iotcenter.web.doors import Door
@@ -13,6 +14,27 @@ from iotcenter.web.guard import page
 from iotcenter.web.pages.rendering import Renderer
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
+
+GROUPS = {
+    "command": N_("Commands"),
+    "device": N_("Devices"),
+    "enrollment": N_("Enrollment"),
+    "event": N_("Events"),
+    "file": N_("Photos and files"),
+    "import": N_("Import"),
+    "log": N_("Logs"),
+    "reading": N_("Readings"),
+    "registration": N_("Registrar"),
+    "retention": N_("Retention"),
+    "sshkey": N_("SSH keys"),
+    "status": N_("Server"),
+    "token": N_("API tokens"),
+    "tunnel": N_("Tunnels"),
+    "udp": N_("Encrypted UDP"),
+    "user": N_("Users"),
+    "video": N_("Live video"),
+}
+"""What the parts of the API are called."""
 
 
 class ReferencePages:
@@ -32,6 +54,7 @@ class ReferencePages:
             principal,
             place="more",
             groups=self._operations,
+            titles=GROUPS,
             structs=self._structs,
             address=self._addresses.web(request, door),
         )

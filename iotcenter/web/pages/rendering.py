@@ -16,10 +16,10 @@ from iotcenter.texts import N_
 from iotcenter.web.browsers import browser_of
 from iotcenter.web.pages import books
 from iotcenter.web.pages.arguments import in_words, label_of
-from iotcenter.web.pages.phrases import happened, retold
 from iotcenter.web.pages.times import Moment, moment_of
 from iotcenter.web.pages.units import Quantity, number, quantity, span
 from iotcenter.web.pages.views import is_stale, layout, offering, shape
+from iotcenter.web.phrases import happened, noticed, retold
 from iotcenter.web.principal import Principal
 
 PLACES = (
@@ -39,7 +39,6 @@ WORDS = (
     *(N_("viewer"), N_("operator"), N_("admin")),
     *(N_("running"), N_("hung"), N_("missing")),
     *(N_("debug"), N_("info"), N_("warning"), N_("error")),
-    N_("there is nothing here"),
 )
 """What enumerations, and words of the lower floors, are called on pages."""
 
@@ -103,7 +102,7 @@ class Renderer:
             "moment": moment,
             "preferences": principal.preferences if principal is not None else Preferences(),
             "trouble": self._trouble() or "",
-            "notices": tuple(self._notices()),
+            "notices": tuple(noticed(notice) for notice in self._notices()),
             "may": lambda role: principal is not None and principal.role.covers(role),
             "stale": lambda series, device: is_stale(series, device, moment.now),
         }

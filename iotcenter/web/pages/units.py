@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from iotcenter.model import UnitSystem, Value
-from iotcenter.texts import _
+from iotcenter.texts import N_, _, gettext
 from iotcenter.web.conversions import conversion
 
 UNITS = {
@@ -36,10 +36,10 @@ UNITS = {
     "cd/m2": "cd/m²",
     "kg/m3": "kg/m³",
     "ug/m3": "µg/m³",
-    "1/s": "per s",
-    "1/min": "per min",
-    "beat/min": "bpm",
-    "beats": "beats",
+    "1/s": N_("per s"),
+    "1/min": N_("per min"),
+    "beat/min": N_("bpm"),
+    "beats": N_("beats"),
     "count": "",
     "/": "",
 }
@@ -97,7 +97,12 @@ def quantity(
         return Quantity((MINUS if value < 0 else "") + span(abs(value)))
     if decimals is None and unit in COUNTED and value == int(value) and abs(value) < LARGE:
         decimals = 0
-    return Quantity(number(value, decimals), UNITS.get(unit, unit))
+    return Quantity(number(value, decimals), written(unit))
+
+
+def written(unit: str) -> str:
+    """A unit as people write it, in their language."""
+    return gettext(UNITS[unit]) if unit in UNITS else unit
 
 
 def number(value: float, decimals: int | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
@@ -16,14 +17,15 @@ from iotcenter.center.presence import judge
 from iotcenter.model import Event, EventKind, Preferences, Role
 from iotcenter.storage.events import EventFilter
 from iotcenter.storage.forecast import foretell
+from iotcenter.storage.recovery import _report
 from iotcenter.texts import speak
-from iotcenter.web.pages import phrases
-from iotcenter.web.pages.phrases import EVENTS, PHRASES, happened, retold
+from iotcenter.web import phrases
+from iotcenter.web.phrases import EVENTS, LOST, NOTICES, PHRASES, happened, noticed, retold
 from tests.processes import until
 from tests.web.pages.test_formats import german
 from tests.web.support import WebTestCase
 
-ROOT = Path(phrases.__file__).parents[3]
+ROOT = Path(phrases.__file__).parents[2]
 
 NEVER_NOTED = {EventKind.DEVICE_ADDED}
 
@@ -88,6 +90,23 @@ class PhraseTests(SynchronousTestCase):
         for (kind, text), told in HAPPENED.items():
             self.assertEqual(self.in_german(happened, event(kind, text)), told)
 
+    def test_notices_in_german(self) -> None:
+        """What the operator should see to is told, however long it is."""
+        counts = Counter({"device": 3, "reading": 70000})
+        reports = [
+            _report(Path("/var/lib/iotcenter/damaged/2026-11-22T10-00-00Z"), "page 7: bad header.", counts, unread)
+            for unread in ((), ("reading", "user"))
+        ]
+        for report in reports:
+            told = self.in_german(noticed, report)
+            self.assertIn("Gerettet sind: Geräte (3), Messwerte (70000), ", told)
+            self.assertNotRegex(told, " (the|was|were|is) ")
+        self.assertIn("Teilweise nicht lesbar waren: Messwerte, Benutzer.", told)
+        self.assertEqual(noticed(reports[0]), reports[0])
+        disk = "The disk is 93% full: 2950 MB are left. Once it is full, nothing can be stored."
+        self.assertIn("zu 93% voll: 2950 MB", self.in_german(noticed, disk))
+        self.assertEqual(self.in_german(noticed, "the roof leaks"), "the roof leaks")
+
     def test_long_texts(self) -> None:
         """What is longer than all that is said here stays as it is: devices could make it take long."""
         for name, told in (("x" * 100, True), ("x" * phrases.LONGEST, False)):
@@ -113,7 +132,7 @@ class PhraseTests(SynchronousTestCase):
     def test_still_said(self) -> None:
         """Each phrase is one that the server or a device says: who words it anew does so here too."""
         said = "\n".join(_texts())
-        for phrase in (*PHRASES, *(phrase for kind in EVENTS.values() for phrase in kind)):
+        for phrase in (*PHRASES, *NOTICES, *LOST, *(phrase for kind in EVENTS.values() for phrase in kind)):
             for piece in phrases.PLACE.split(phrase)[::2]:
                 self.assertIn(piece.strip(), said, phrase)
 
@@ -131,6 +150,17 @@ class ReaderTests(WebTestCase):
         await until(self.reactor, lambda: self.center.events.recent(1, revoked), "it is not written down")
         self.assertIn("anna hat attic gesperrt", (await self.ask("GET", "/events", admin)).body.decode())
         self.assertIn("anna revoked attic", (await self.ask("GET", "/api/v1/events/log", admin)).body.decode())
+
+    async def test_scripts_get_german(self) -> None:
+        """What goes wrong is told by the API in English to programs, and in German to the scripts of a German page."""
+        path = "/api/v1/devices/attic/video"
+        told = {
+            "there is no device named attic": await self.program(Role.ADMIN),
+            "es gibt kein Gerät namens attic": await self.user(Role.ADMIN, "anna"),
+        }
+        await self.parts.users.set_preferences("anna", Preferences(language="de"))
+        for words, visitor in told.items():
+            self.assertEqual((await self.ask("GET", path, visitor)).json()["error"]["message"], words)
 
     async def test_forms(self) -> None:
         """What is wrong with a field is said in German."""

@@ -2,7 +2,7 @@
 
 It speaks English, as it does not know who will read: what it says is logged, stored, and sent to programs; and some of
 it comes from devices. Where it stands on a page it is looked up here, by the phrase that it was made of. What is not
-found stays as it is. ``tests/web/pages/test_phrases.py`` sees to it that each phrase is still said.
+found stays as it is. ``tests/web/test_phrases.py`` sees to it that each phrase is still said.
 """
 
 from __future__ import annotations
@@ -85,6 +85,42 @@ EVENTS: dict[str, tuple[str, ...]] = {
 }
 """What is written down of each kind of event."""
 
+NOTICES = (
+    N_("The database is damaged. Start the server again: it then saves what can be read."),
+    N_("The disk is %(part)s full: %(count)s MB are left. Once it is full, nothing can be stored."),
+    N_(
+        "The database was damaged, as was found on %(time)s: %(fault)s. Saved were %(things)s. %(lost)s "
+        "The damaged files are in %(place)s. If you have a backup, iotcenter restore brings it back; if not, "
+        "go on with what was saved, and remove that folder: then this is not said any more."
+    ),
+)
+"""What the operator should see to."""
+
+LOST = (N_("Nothing else is missing."), N_("Parts of these could not be read: %(things)s."))
+"""What could not be saved of a damaged database."""
+
+THINGS = (N_("devices"), N_("readings"), N_("users"), N_("API tokens"), N_("commands"))
+"""What a database holds."""
+
+BACKUPS = (
+    N_("the backup failed: %(reason)s"),
+    *(N_("the database is damaged: %(fault)s"), N_("the database cannot be read: %(fault)s")),
+    *(N_("%(place)s cannot be copied: %(fault)s"), N_("status %(count)s")),
+    N_("what was read back is not what was written: the disk or the memory is faulty"),
+)
+"""Why there is no backup."""
+
+VIDEO = (
+    N_("there is no video: %(reason)s"),
+    *(N_("no picture came for %(span)s"), N_("nobody watches any more"), N_("what it sends is no picture")),
+    *(N_("the camera ended it"), N_("the tunnel ended"), N_("the camera answered %(fault)s")),
+    N_("the camera serves no Motion JPEG (multipart/x-mixed-replace) at that path"),
+    *(N_("what it sends is no JPEG"), N_("there is something between its pictures")),
+    *(N_("a picture has %(count)s bytes, %(most)s at most can be shown"), N_("a picture has over %(count)s bytes")),
+    N_("the head of %(part)s is over %(count)s bytes"),
+)
+"""Why live video has ended."""
+
 PARTS = (
     *(N_("a browser"), N_("%(count)s browsers")),
     *(N_("every %(span)s"), N_("as often as it says itself")),
@@ -108,6 +144,7 @@ STORED = (
     N_("This is the last administrator: nobody could manage the server any more."),
     N_("This secret is not known, was used already, or has expired."),
     N_("Looking that up takes too long: ask for less at a time."),
+    N_("That is more than %(count)s rows: ask for a shorter time, or with a step of %(seconds)s seconds."),
     N_("More waits to be stored than the disk keeps up with: try again."),
     N_("%(reason)s (%(detail)s)."),
     N_("The disk is full: nothing can be stored until there is room"),
@@ -125,6 +162,9 @@ DEVICES = (
     *(N_("the device did not come in time"), N_("the device did not answer in time")),
     N_("the device received it, and never said what became of it"),
     N_("%(count)s commands wait for %(name)s already"),
+    N_("%(name)s is offline; give the command a lifetime to let it wait"),
+    *(N_("%(name)s offers no command %(command)s"), N_("%(name)s was given no command %(count)s")),
+    *(N_("there is no device named %(name)s"), N_("there is no command %(count)s")),
     N_(
         "It has proven version 2 of encrypted UDP, so its packets of version 1 are refused from now on. "
         "To allow them again: iotcenter device allow-v1 NAME"
@@ -137,6 +177,7 @@ DEVICES = (
 """What is said of devices and of their commands."""
 
 ARGUMENTS = (
+    N_("there is no such argument"),
     *(N_("is needed"), N_("must be text"), N_("must be a number"), N_("must be a whole number")),
     *(N_("must be at least %(count)s characters long"), N_("must be at most %(count)s characters long")),
     *(N_("must be at least %(least)s"), N_("must be at most %(most)s")),
@@ -144,19 +185,27 @@ ARGUMENTS = (
 )
 """What is wrong with the argument of a command, behind its name."""
 
-PHRASES = (*PARTS, *TUNNELS, *STORED, *DEVICES, *ARGUMENTS)
+PHRASES = (*PARTS, *TUNNELS, *STORED, *DEVICES, *ARGUMENTS, *VIDEO, *BACKUPS)
 """All that is not an event: from the special to the general, the first that fits is taken."""
 
 TOLD = frozenset(["every", "often", "reason", "role", "silence", "span", "state", "way", "what"])
 """The places whose values are phrases, or words, themselves. All others are names and numbers."""
 
-SHAPES = {"count": r"\d+", "detail": r"[^(]+", "listen": r"\d+", "port": r"\d+"}
+SHAPES = {"count": r"\d+", "detail": r"[^(]+", "listen": r"\d+", "port": r"\d+", "seconds": r"\d+"}
 """What values look like, where not anything will do. Hostile text takes no longer for it than other text."""
 
 LONGEST = 300
 """Characters of a text that is looked up: ours are shorter, and what devices say can be made to take long."""
 
+THING = re.compile("|".join(THINGS))
+"""One of what a database holds."""
+
 PLACE = re.compile(r"%\((\w+)\)s")
+
+
+def noticed(text: str) -> str:
+    """A notice to the operator."""
+    return text if language() == "en" else _retold(text, NOTICES)
 
 
 def happened(event: Event) -> str:
@@ -166,14 +215,24 @@ def happened(event: Event) -> str:
 
 def retold(text: str, phrases: tuple[str, ...] = PHRASES) -> str:
     """``text``, which is one of ``phrases`` or a marked text without values."""
-    if language() == "en" or len(text) > LONGEST:
-        return text
+    return text if language() == "en" or len(text) > LONGEST else _retold(text, phrases)
+
+
+def _retold(text: str, phrases: tuple[str, ...]) -> str:
     for phrase in phrases:
         found = _pattern(phrase).fullmatch(text)
         if found is not None:
-            values = {name: retold(value) if name in TOLD else value for name, value in found.groupdict().items()}
-            return _(phrase, **values)
+            return _(phrase, **{name: _value(name, value) for name, value in found.groupdict().items()})
     return gettext(text)
+
+
+def _value(name: str, value: str) -> str:
+    """What stands in the place ``name`` of a phrase."""
+    if name == "things":
+        return THING.sub(lambda found: gettext(found[0]), value)
+    if name == "lost":
+        return retold(value, LOST)
+    return retold(value) if name in TOLD else value
 
 
 @cache  # there are as many as phrases
