@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from iotcenter.center.chunks import admit_together
 from iotcenter.center.devices import Devices
 from iotcenter.center.subscribers import LiveReading, Subscribers
 from iotcenter.model import DeviceId, Reading
@@ -72,6 +73,11 @@ class Readings:
             known.last_seen = known.last_report = now
             if self._store.readings.must_wait(known.id):
                 self.turn_away(attachment, reports, CROWDED)
+                continue
+            admitted = admit_together(reports, now, known.earliest, known.timeline)
+            if admitted is not None:
+                records.append((known.id, bodies))
+                waiting.append((attachment, reports, admitted))
                 continue
             placed = [known.timeline.place(report, now) for report in reports]
             admitted = admit(placed, now, known.earliest, usual)

@@ -80,6 +80,20 @@ class Timeline:
         numbered = _numbered(report)
         return _with_times(report, boot.place(numbered, clock, received)) if numbered else report
 
+    def stands(self, boot: int, last: int, end: float, clocks: Sequence[float], received: float) -> bool:
+        """Whether reports with these ``clocks`` stand as they are, of which the times can be and rise up to ``end``,
+        that of the reading ``last``. They are placed then, as by ``place``; otherwise nothing is noted."""
+        placed = self._boots.get(boot)
+        if placed is None or not placed.steady:
+            return False
+        if min(clocks) < received - MOST_OFF or max(clocks) > received + MOST_OFF:
+            return False
+        self.clock = ClockState.RIGHT
+        self.clock_off = clocks[-1] - received
+        placed.note(last, end)
+        placed.was_right(clocks[-1])
+        return True
+
     def forget(self, report: Report | DamagedReport) -> None:
         """``report``, as it was placed, could not be stored: what comes in its stead belongs between its neighbours."""
         boot, numbered = self._boots.get(report.boot), _numbered(report)

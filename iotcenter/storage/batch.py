@@ -9,8 +9,6 @@ import sqlite3
 from collections.abc import Iterable
 from itertools import count as numbers_from
 from itertools import repeat
-from math import isfinite
-from typing import Any
 
 from msgspec import Struct
 
@@ -19,11 +17,11 @@ from iotcenter.storage.admission import check_new_name, check_time
 from iotcenter.storage.arrivals import ArrivalNotes, Run
 from iotcenter.storage.entries import damaged, numbered, size, within
 from iotcenter.storage.errors import NotFound, StorageError
-from iotcenter.storage.fitting import Unfit, fit
+from iotcenter.storage.fitting import Unfit, all_fit, fit
 from iotcenter.storage.progress import Progress, Range, unpacked
 from iotcenter.storage.rollups import Row, add_readings
 from iotcenter.storage.sql import change, find, insert, milliseconds, select
-from iotcenter.storage.times import EARLIEST, LATE, MOST_AHEAD
+from iotcenter.storage.times import LATE
 from iotcenter.wire.codec import DamagedReport
 from iotcenter.wire.messages import Refusal, Report
 
@@ -50,10 +48,6 @@ BOOTS_KEPT = 1000
 
 BOOTS_AT_HAND = 4
 """Boots of a device that are kept in memory: the present one, and those from which a spool is being emptied."""
-
-
-PLAIN = frozenset({float, bool})
-"""Types of values that are stored as they are."""
 
 
 class Outcome(Struct, frozen=True):
@@ -147,11 +141,8 @@ class Batch:
         if not isinstance(report, Report):
             return None
         times = [reading.time for reading in report.readings]
-        values: list[Any] = [reading.value for reading in report.readings]
-        earliest, latest = max(EARLIEST, known.all_kept_from), received + MOST_AHEAD
-        if min(times) < earliest or max(times) > latest:
-            return None
-        if not (PLAIN.issuperset(map(type, values)) and isfinite(sum(values))):
+        values = [reading.value for reading in report.readings]
+        if not all_fit(times, values, received, known.all_kept_from):
             return None
         try:
             series = [known.series[reading.name] for reading in report.readings]

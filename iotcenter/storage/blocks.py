@@ -61,20 +61,16 @@ class Block(NamedTuple):
 
 def pack_frames(bodies: Iterable[bytes]) -> bytes:
     """Messages, each with its length before it."""
-    parts = []
-    for body in bodies:
-        parts.append(_LENGTH.pack(len(body)))
-        parts.append(body)
-    return b"".join(parts)
+    return b"".join([_LENGTH.pack(len(body)) + body for body in bodies])
 
 
 def unpack_frames(frames: bytes) -> Iterator[bytes]:
     """The messages that ``pack_frames`` put together."""
-    start = 0
-    while start < len(frames):
-        (length,) = _LENGTH.unpack_from(frames, start)
-        yield frames[start + 4 : start + 4 + length]
-        start += 4 + length
+    start, end = 0, len(frames)
+    while start < end:
+        body = start + 4
+        start = body + _LENGTH.unpack_from(frames, start)[0]
+        yield frames[body:start]
 
 
 def pack_record(device: DeviceId, received: float, frames: bytes) -> bytes:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
 from iotcenter.model import LARGEST, Reading, Value
 from iotcenter.storage.times import EARLIEST, MOST_AHEAD, fault
 
 LONGEST_TEXT = 255
 """Characters of a text: room for a state or a short message."""
+
+
+PLAIN = frozenset({float, bool})
+"""Types of values that are stored as they are."""
 
 
 class Unfit(Exception):
@@ -26,6 +34,14 @@ def fit(reading: Reading, received: float) -> Reading:
         raise Unfit(reason)
     value = _fit_value(reading.value)
     return reading if value is reading.value else Reading(reading.name, value, reading.time)
+
+
+def all_fit(times: Sequence[float], values: Sequence[Any], received: float, begins: float) -> bool:
+    """Whether ``fit`` gives readings of these ``times`` and ``values`` back as they are, and none is from before
+    ``begins``. It takes a fraction of asking for each. A few that would pass do not: texts, say."""
+    if min(times) < max(begins, EARLIEST) or max(times) > received + MOST_AHEAD:
+        return False
+    return PLAIN.issuperset(map(type, values)) and isfinite(sum(values) + sum(times))
 
 
 def _fit_value(value: Value) -> Value:

@@ -41,19 +41,25 @@ class FrameReader:
 
     def receive(self, data: bytes) -> Iterator[bytes]:
         """The frames that ``data`` completes, in order. Raises ``WireError`` at a length that is out of bounds."""
-        buffer = self._buffer
-        buffer += data
-        start = 0
+        buffer: bytearray = self._buffer
+        chunk: bytes | bytearray = data
+        if buffer:
+            buffer += data
+            chunk = buffer
+        start, size = 0, len(chunk)
         try:
-            while len(buffer) - start >= 4:
-                (length,) = _length.unpack_from(buffer, start)
+            while size - start >= 4:
+                (length,) = _length.unpack_from(chunk, start)
                 if not 1 <= length <= self.limit:
-                    start = len(buffer)
+                    start = size
                     raise WireError(f"frame of {length} bytes is outside 1 to {self.limit}")
-                if len(buffer) - start - 4 < length:
+                body = start + 4
+                if size - body < length:
                     return
-                body = bytes(buffer[start + 4 : start + 4 + length])
-                start += 4 + length
-                yield body
+                start = body + length
+                yield bytes(chunk[body:start])
         finally:
-            del buffer[:start]
+            if buffer:
+                del buffer[:start]
+            else:
+                buffer += chunk[start:]

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.model import Reading
-from iotcenter.storage.fitting import LONGEST_TEXT, Unfit, fit
+from iotcenter.storage.fitting import LONGEST_TEXT, Unfit, all_fit, fit
 
 NOW = 1_764_000_000.0
 
@@ -39,3 +39,14 @@ class FittingTests(SynchronousTestCase):
             with self.assertRaises(Unfit) as caught:
                 fit(Reading("t", value, time), NOW)
             self.assertIn(reason, str(caught.exception))
+
+    def test_all_at_once(self) -> None:
+        """Readings that need no change are seen to be so at once, and one that does among them is never missed."""
+        times, values = [NOW, NOW + 1.0, NOW - 5.0], [20.5, True, -1e308]
+        self.assertTrue(all_fit(times, values, NOW, NOW - 5.0))
+        self.assertFalse(all_fit(times, values, NOW, NOW - 4.0))
+        for place in range(3):
+            for value in (math.nan, math.inf, -math.inf, 3, 10**400, "open", "\ud800"):
+                self.assertFalse(all_fit(times, [*values[:place], value, *values[place + 1 :]], NOW, 0.0), value)
+            for time in (math.nan, math.inf, 2.0**28, NOW + 90_000.0, -3.0):
+                self.assertFalse(all_fit([*times[:place], time, *times[place + 1 :]], values, NOW, 0.0), time)
