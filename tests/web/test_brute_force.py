@@ -59,6 +59,7 @@ class GuessTests(WebTestCase):
         self.assertEqual(len(self.checked), TRIES_OF_ACCOUNT)
         self.assertEqual((statuses.count(403), statuses.count(429)), (TRIES_OF_ACCOUNT, TRIES - TRIES_OF_ACCOUNT))
         self.assertEqual((await self.ask("GET", "/devices", self.anna)).status, 200)
+        await self.parts.sessions.create("anna")  # waits for what is written
         events = await self.center.events.recent(100)
         self.assertEqual(len([event for event in events if event.kind == EventKind.SIGN_IN_REFUSED]), TRIES_OF_ACCOUNT)
 
