@@ -291,6 +291,14 @@ class KeepingTests(FilesCase):
         await self.send_some(1, 9)
         self.assertEqual(await self.names(), ["9", "8", "2", "1"])
 
+    async def test_most_of_all(self) -> None:
+        """So it is where there are too many, however small: they are summed up each time that one is added."""
+        self.patch(file_rows, "MOST_FILES", 3)
+        await self.send(id=1, name="kitchen")
+        self.device = (await self.accounts.add("greedy", "tls", "ann")).id
+        await self.send_some(4)
+        self.assertEqual(await self.names(), ["3", "2", "kitchen"])
+
     async def test_keep_fewer(self) -> None:
         """A device's own limit holds at once, and from then on."""
         await self.send_some(4)

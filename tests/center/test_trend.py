@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from iotcenter.center import recall
 from iotcenter.center.known import KnownDevice
 from iotcenter.center.trend import ENOUGH, TrendOf
 from iotcenter.model import Reading, Trend
 from iotcenter.storage.answers import Question
+from iotcenter.storage.errors import StorageError
 from iotcenter.wire.messages import Ack, Report
 from tests.center.support import NOW, CenterTestCase, report
 
@@ -46,21 +50,48 @@ class RecallTests(CenterTestCase):
             await self.store.readings.accounts()
         self.assertEqual(self.trend(), Trend.RISING)
 
-    async def test_end(self) -> None:
-        """A server that stops at once looks up no more."""
+    async def looked_up(self) -> list[Deferred[Any]]:
+        """The lookups of a server that starts with two series, each of which waits for its answer."""
         link, attachment = self.join()
         acknowledged = link.next(Ack)
         attachment.received(Report(1, 1, (Reading("temperature", 20.0, NOW), Reading("humidity", 50.0, NOW))))
         await acknowledged
         self.center.stop()
-        asked: list[Deferred[None]] = []
+        asked: list[Deferred[Any]] = []
 
-        def query(_: Question) -> Deferred[None]:
+        def query(_: Question) -> Deferred[Any]:
             asked.append(Deferred())
             return asked[-1]
 
         self.patch(self.store.readings, "query", query)
         await self.open_center()
+        return asked
+
+    async def test_one_after_the_other(self) -> None:
+        """Series are looked up one by one, so that others get at the database meanwhile."""
+        asked = await self.looked_up()
+        self.assertEqual(len(asked), 1)
+        asked[0].callback(None)
+        self.assertEqual(len(asked), 2)
+
+    async def test_too_many(self) -> None:
+        """Of more series than can be looked up, the rest begins anew."""
+        self.patch(recall, "MOST", 1)
+        asked = await self.looked_up()
+        asked[0].callback(None)
+        self.assertEqual(len(asked), 1)
+
+    async def test_no_answer(self) -> None:
+        """Where the database does not answer, trends begin anew: it is not asked again and again."""
+        asked = await self.looked_up()
+        with capturedLogs() as said:
+            asked[0].errback(StorageError("the disk failed"))
+        self.assertEqual([event["log_level"] for event in said], [LogLevel.warn])
+        self.assertEqual(len(asked), 1)
+
+    async def test_end(self) -> None:
+        """A server that stops at once looks up no more."""
+        asked = await self.looked_up()
         self.center.stop()
         self.assertEqual([one.called for one in asked], [True])
 

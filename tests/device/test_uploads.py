@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from iotcenter.wire.messages import MAX_CHUNK, File, FileAck, FileState
-from iotdevice import App, Upload, UploadError
+from iotdevice import App, Upload, UploadError, upload_queue
 from iotdevice.config import UploadSettings
 from iotdevice.health import Health
 from iotdevice.pace import FIRST, LEAST, Pace
@@ -306,6 +306,11 @@ class BoundTests(UploadCase):
         self.assertEqual("file.bin is empty", self.refused(b""))
         self.assertIn("missing.jpg cannot be kept: No such file", self.refused(Path("missing.jpg")))
         self.assertIn("missing.jpg", self.bench.log.lines[-1])
+
+    def test_disk_nearly_full(self) -> None:
+        """Readings, and the machine, need the last of the disk."""
+        self.patch(upload_queue, "RESERVE", 2**62)
+        self.assertIn("there is room for 0 bytes", self.refused(PHOTO))
 
     def test_a_queue_that_cannot_be_read(self) -> None:
         """Nothing is put over what may wait there from an earlier start."""

@@ -6,16 +6,20 @@ from threading import Event
 from typing import Any
 
 from twisted.internet.defer import gatherResults
+from twisted.internet.task import Clock
 
 from iotcenter.model import DeviceId, Reading
 from iotcenter.storage import merge, merging, readings
 from iotcenter.storage.answers import Question, RawColumns
+from iotcenter.storage.aside import SetAside
 from iotcenter.storage.batch import Outcome
 from iotcenter.storage.blocks import Damaged, record_at
 from iotcenter.storage.entries import Entry, entries
 from iotcenter.storage.errors import Closed, StorageError
 from iotcenter.storage.intake import Intake
 from iotcenter.storage.merge import Merged
+from iotcenter.storage.merging import Merger
+from iotcenter.storage.readings import Readings
 from iotcenter.storage.segment import Segment
 from iotcenter.wire.messages import Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, FillingDisk, ReadingsCase, report
@@ -130,6 +134,58 @@ class MergingTests(ReadingsCase):
         self.assertEqual(self.rows(STORED), [(1, 1, 1.0)])
         await self.acknowledge(report(2, 1.0))
         await self.assertFailure(self.readings.settled(), Closed)
+
+
+class Leisure:
+    """A pace of which a test knows how leisurely it is."""
+
+    share = 0.2
+
+    def pause(self, now: float, took: float, merged: int, position: int, end: int) -> float:
+        """Seven seconds."""
+        return 7.0
+
+
+class PacedTests(ReadingsCase):
+    """Merging leaves time to those who report, and hurries for those who wait for it."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.patch(merging, "Pace", Leisure)
+        self.patch(merge, "MOST_AT_ONCE", 10)
+        self.clock = Clock()
+        aside = SetAside(self.path.parent / "set-aside")
+        self.merger = Merger(self.database, self.inbox, Intake(), aside, self.clock)
+        self.readings = Readings(self.database, self.inbox, self.merger)
+        self.told: list[int] = []
+        self.readings.merged = lambda merged: self.told.append(merged[KITCHEN].received)
+        for number in range(1, 21):
+            await self.acknowledge(report(number, float(number)))
+        self.merger.start()
+
+    async def pass_by(self, seconds: float) -> None:
+        """Time goes by, and what merging begins in it is done."""
+        self.clock.advance(seconds)
+        await self.database.write(lambda _: None)
+
+    async def test_share_and_pause(self) -> None:
+        """While there is a backlog, so much is merged at once, and then not for so long, as the pace says."""
+        await self.pass_by(0)
+        await self.pass_by(6.9)
+        self.assertEqual(self.told, [2])
+        await self.pass_by(0.1)
+        self.assertEqual(self.told, [2, 2])
+        await self.pass_by(0)
+        self.assertEqual(self.told, [2, 2])
+
+    async def test_hurry(self) -> None:
+        """Who waits for all of it to be merged waits for no pause, nor for small steps."""
+        await self.pass_by(0)
+        settled = self.readings.settled()
+        await self.pass_by(0)
+        await self.pass_by(0)
+        self.successResultOf(settled)
+        self.assertEqual(self.told, [2, 10, 8])
 
 
 class SettingAsideTests(ReadingsCase):
