@@ -34,7 +34,7 @@ def overlay(
             begins, ends = (buckets.start(each, offset) for each in (number, number + 1))
             newest, last = found[-1]
             one = sums.setdefault(begins, Sum(begins))
-            if one.count and select(connection, NEWER, series, newest, ends):
+            if one.count and select(connection, NEWER, series, newest, min(ends, end)):
                 newest = -1  # what came last is not what was measured last
             _add(one, [value for _, value in found], newest, last)
     return [sums[begins] for begins in sorted(sums)]

@@ -35,6 +35,16 @@ class UnmergedTests(ReadingsCase):
         await self.readings.settled()
         self.assertEqual(waiting, await self.answers())
 
+    async def test_late(self) -> None:
+        """What was measured before what is merged is not the last of its bucket, though it came later; where a chart
+        ends within the bucket, what is merged behind its end does not count."""
+        await self.store(report(1, *map(float, range(300))))
+        for sequence, value, time, last in ((301, -1.0, 190.5, 239.0), (302, -2.0, 239.5, -2.0)):
+            await self.acknowledge(report(sequence, value, time=NOW + time))
+            columns = await self.readings.query(Question(KITCHEN, "t", NOW, NOW + 240, 3600.0))
+            assert isinstance(columns, BucketColumns)
+            self.assertEqual((columns.count, columns.last), ([sequence - 60], [last]))
+
     async def test_new_series(self) -> None:
         """A series of which nothing is merged yet has its chart."""
         await self.acknowledge(report(1, 1.0, 2.0))
