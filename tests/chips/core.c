@@ -148,8 +148,8 @@ static void aead(void)
     }
     memcpy(head, arguments[3], sizes[3]);
     memcpy(head + sizes[3], arguments[2], 16);
-    put32(plain + size, 0);
-    put32(plain + size + 4, sizes[3] * 8);
+    iotcenter_put32(plain + size, 0);
+    iotcenter_put32(plain + size + 4, sizes[3] * 8);
     hmac_of_two(arguments[0], 16, head, (uint8_t)(sizes[3] + 16), plain, (uint16_t)(size + 8), out);
     memcpy(plain + size, out, 16);
     print("got", plain, size + 16);

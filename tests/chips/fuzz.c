@@ -111,7 +111,7 @@ static uint16_t record(void)
     sealed[0] = DOWN;
     memcpy(sealed + 1, device.cid, sizeof device.cid);
     number += take() % 40;
-    put32(sealed + 5, number);
+    iotcenter_put32(sealed + 5, number);
     size = iotcenter_seal(&device.down, sealed, take_bytes(sealed + HEADER_SIZE, room));
     memcpy(config.packet, sealed, size);
     free(sealed);

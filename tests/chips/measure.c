@@ -97,7 +97,7 @@ static uint16_t make_record(const uint8_t *text, uint8_t size)
     static uint32_t number;
     packet[0] = DOWN;
     memcpy(packet + 1, device.cid, sizeof device.cid);
-    put32(packet + 5, ++number);
+    iotcenter_put32(packet + 5, ++number);
     memcpy(packet + HEADER_SIZE, text, size);
     return iotcenter_seal(&device.down, packet, size);
 }

@@ -36,6 +36,9 @@ static const uint8_t LENGTHS[32] = {
     0x1b, 0x66, 0xef, 0x11, 0x52, 0x37, 0x43, 0x0c, 0x92, 0xa9, 0x35, 0x37, 0x6e, 0x7e, 0x8b, 0x2b,
 };
 
+/* What the checks below give with the C that is for all chips but AVRs. */
+static const uint32_t WINDOW_SUM = 0xae5a8cc1, CLOCK_SUM = 0xb36a92a2, WRITING_SUM = 0x8ce91fbf;
+
 static const uint8_t id[16] IOTCENTER_FLASH = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 static const uint8_t key[32] IOTCENTER_FLASH = {
@@ -126,12 +129,83 @@ static void check_lengths(void)
     check("records of all lengths", right && memcmp(all, LENGTHS, sizeof all) == 0);
 }
 
+/* Numbers as if by chance, the same everywhere. */
+static uint32_t chance(void)
+{
+    static uint32_t number;
+    return number = number * 1664525UL + 1013904223UL;
+}
+
+static uint32_t mixed(uint32_t sum, uint32_t number)
+{
+    return (sum << 5 | sum >> 27) ^ number;
+}
+
+/* Lets records of all kinds of numbers come, early, late, twice and far off. */
+static void check_numbers(void)
+{
+    struct iotcenter_seen seen = {0, 0};
+    uint32_t sum = 0;
+    for (uint16_t i = 0; i < 600; i++) {
+        uint32_t number = seen.highest + (chance() >> 26) - 40, leap = chance();
+        if (leap >> 28 == 0)
+            number += leap >> (leap & 15);
+        sum = mixed(sum, iotcenter_newer(&seen, number, i % 4 != 0));
+        sum = mixed(mixed(sum, seen.highest), seen.window);
+    }
+    check("the window", sum == WINDOW_SUM);
+}
+
+/* Lets moments pass, and days. */
+static void check_clock(void)
+{
+    struct iotcenter_clock clock = {0, 0, {0}};
+    uint32_t sum = 0, now = 0;
+    for (uint8_t i = 0; i < 200; i++) {
+        uint32_t passed = chance();
+        now += i == 100 ? 0xC0000000UL : passed >> (8 + (passed & 15));
+        clock.timers[i % TIMERS] = (uint16_t)(chance() >> 16);
+        iotcenter_pass(&clock, now);
+        sum = mixed(mixed(sum, clock.milliseconds), clock.quarters);
+        for (uint8_t timer = 0; timer < TIMERS; timer++)
+            sum = mixed(sum, clock.timers[timer]);
+    }
+    check("the clock", sum == CLOCK_SUM);
+}
+
+/* Writes messages of whatever fits, and does not. */
+static void check_writing(void)
+{
+    char text[300];
+    uint32_t sum = 0;
+    memset(text, 'a', sizeof text);
+    for (uint16_t i = 0; i < 400; i++) {
+        uint16_t size = (uint16_t)(chance() >> 23) % sizeof text;
+        if (device.filled > device.room || i == 0)
+            device.filled = 0;
+        device.room = (uint16_t)(chance() >> 26);
+        iotcenter_write_32(&device, 0xD2, chance());
+        text[size] = 0;
+        iotcenter_write_string(&device, text + (i % 3 == 0 ? 0 : size - size % 40));
+        text[size] = 'a';
+        iotcenter_write_bytes(&device, (const uint8_t *)text, i % 3);
+        iotcenter_write_flash(&device, FLASH("flash"));
+        sum = mixed(sum, device.filled);
+        for (uint8_t at = 0; at < sizeof message; at++)
+            sum = mixed(sum, message[at]);
+    }
+    check("writing", sum == WRITING_SUM);
+}
+
 int main(void)
 {
     start();
     check_handshake();
     check_records();
     check_lengths();
+    check_numbers();
+    check_clock();
+    check_writing();
     puts(failed ? "differs" : "ok");
     return failed;
 }

@@ -38,6 +38,7 @@ enum timer { MESSAGE_TIMER, HELLO_TIMER, KEEPALIVE_TIMER, LISTEN_TIMER, HOLD_TIM
 #define SECOND 4 /* Time is counted in quarters of a second, which go into 16 bits for four hours. */
 #define QUARTER 250
 #define NEVER 0xFFFF
+#define MOST_PASSED 0x800000UL /* at a time: 24 days */
 
 enum {
     WINDOW = 32,
@@ -88,30 +89,33 @@ enum {
 #define FLASH(text) (text)
 #endif
 
-/* ---- Bytes ---- */
+/* ---- What is in assembly on AVR, in C for all other chips ---- */
 
-static void put32(uint8_t *out, uint32_t number)
-{
-    for (uint8_t i = 4; i-- > 0; number >>= 8)
-        out[i] = (uint8_t)number;
-}
+/* A number, big-endian. */
+INNER void iotcenter_put32(uint8_t *out, uint32_t number);
+INNER uint32_t iotcenter_get32(const uint8_t *in);
 
-static uint32_t get32(const uint8_t *in)
-{
-    uint32_t number = 0;
-    for (uint8_t i = 0; i < 4; i++)
-        number = number << 8 | in[i];
-    return number;
-}
+/* Lets time pass, and the timers run, up to what the clock says now. What is over 24 days is left for the
+ * next time. */
+INNER void iotcenter_pass(struct iotcenter_clock *clock, uint32_t now);
 
-static uint32_t float_bits(float number)
-{
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return bits;
-}
+/* Whether a record of this number may be taken: it is new, and not too far back. More than 65,536 in a row are never
+ * lost: nor is such a leap taken. `mark` notes that the record was. */
+INNER bool iotcenter_newer(struct iotcenter_seen *seen, uint32_t number, bool mark);
 
-/* ---- What is sealed and opened with: in assembly on AVR, in C for all other chips ---- */
+/* Writing into the message, as MessagePack. After what does not fit, `filled` is more than `room`. */
+INNER void iotcenter_write_byte(struct iotcenter *device, uint8_t byte);
+INNER void iotcenter_write_bytes(struct iotcenter *device, const uint8_t *data, uint16_t size);
+
+/* `type` is that of a number of 32 bits. */
+INNER void iotcenter_write_32(struct iotcenter *device, uint8_t type, uint32_t bits);
+
+/* Up to 255 bytes fit. */
+INNER void iotcenter_write_text(struct iotcenter *device, const char *text, uint16_t size);
+INNER void iotcenter_write_string(struct iotcenter *device, const char *text);
+
+/* Writes what lies in flash: MessagePack as it goes out, a text behind its first byte. It ends with a zero. */
+INNER void iotcenter_write_flash(struct iotcenter *device, const char *text);
 
 /* HMAC, with a key of up to 64 bytes, or the mere digest where its size is NO_KEY. Writes 32 bytes to `out` in the end, or
  * with SHORT in the key's size the first 16 of them; that may be where key or data lie. HKDF-Extract is this with the salt
@@ -136,6 +140,103 @@ INNER uint16_t iotcenter_seal(const struct iotcenter_keys *keys, uint8_t *record
 /* Checks the record of `size` bytes, which is of a size that a record can have, and decrypts it in place. Returns the
  * size of the plaintext behind the header; 0 where the record is not genuine. */
 INNER uint16_t iotcenter_open(const struct iotcenter_keys *keys, uint8_t *record, uint16_t size);
+
+#ifndef __AVR__
+
+static void iotcenter_put32(uint8_t *out, uint32_t number)
+{
+    for (uint8_t i = 4; i-- > 0; number >>= 8)
+        out[i] = (uint8_t)number;
+}
+
+static uint32_t iotcenter_get32(const uint8_t *in)
+{
+    uint32_t number = 0;
+    for (uint8_t i = 0; i < 4; i++)
+        number = number << 8 | in[i];
+    return number;
+}
+
+static void iotcenter_pass(struct iotcenter_clock *clock, uint32_t now)
+{
+    uint32_t passed = (now - clock->milliseconds) / QUARTER;
+    if (passed > MOST_PASSED)
+        passed = MOST_PASSED;
+    clock->milliseconds += passed * QUARTER;
+    clock->quarters += passed;
+    for (uint8_t i = 0; i < TIMERS; i++)
+        clock->timers[i] = clock->timers[i] > passed ? clock->timers[i] - (uint16_t)passed : 0;
+}
+
+static bool iotcenter_newer(struct iotcenter_seen *seen, uint32_t number, bool mark)
+{
+    uint32_t behind = seen->highest - number, ahead = 0 - behind;
+    if (ahead - 1 < 0x10000) {
+        if (mark) {
+            seen->highest = number;
+            seen->window = (ahead < WINDOW ? seen->window << ahead : 0) | 1;
+        }
+        return true;
+    }
+    if (behind >= WINDOW || seen->window >> behind & 1)
+        return false;
+    if (mark)
+        seen->window |= (uint32_t)1 << behind;
+    return true;
+}
+
+static void iotcenter_write_byte(struct iotcenter *device, uint8_t byte)
+{
+    if (device->filled < device->room)
+        device->message[device->filled++] = byte;
+    else
+        device->filled = device->room + 1;
+}
+
+static void iotcenter_write_bytes(struct iotcenter *device, const uint8_t *data, uint16_t size)
+{
+    for (; size > 0; size--)
+        iotcenter_write_byte(device, *data++);
+}
+
+static void iotcenter_write_32(struct iotcenter *device, uint8_t type, uint32_t bits)
+{
+    uint8_t bytes[5] = {type};
+    iotcenter_put32(bytes + 1, bits);
+    iotcenter_write_bytes(device, bytes, sizeof bytes);
+}
+
+static void iotcenter_write_text(struct iotcenter *device, const char *text, uint16_t size)
+{
+    if (size > 0xFF) {
+        device->filled = device->room + 1;
+        return;
+    }
+    if (size >= 0x20)
+        iotcenter_write_byte(device, 0xD9);
+    iotcenter_write_byte(device, (uint8_t)(size < 0x20 ? TEXT | size : size));
+    iotcenter_write_bytes(device, (const uint8_t *)text, size);
+}
+
+static void iotcenter_write_string(struct iotcenter *device, const char *text)
+{
+    iotcenter_write_text(device, text, (uint16_t)strlen(text));
+}
+
+static void iotcenter_write_flash(struct iotcenter *device, const char *text)
+{
+    for (; *text != 0; text++)
+        iotcenter_write_byte(device, (uint8_t)*text);
+}
+
+#endif
+
+static uint32_t float_bits(float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
 
 /* ---- SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869) ---- */
 
@@ -176,9 +277,9 @@ static void sha256_block(struct sha256 *hash)
 {
     uint32_t s[8], w[16];
     for (uint8_t i = 0; i < 8; i++)
-        s[i] = get32(hash->state + 4 * i);
+        s[i] = iotcenter_get32(hash->state + 4 * i);
     for (uint8_t i = 0; i < 16; i++)
-        w[i] = get32(hash->words + 4 * i);
+        w[i] = iotcenter_get32(hash->words + 4 * i);
     for (uint8_t i = 0; i < 64; i++) {
         if (i >= 16) {
             uint32_t early = w[(i + 1) & 15], late = w[(i + 14) & 15];
@@ -194,7 +295,7 @@ static void sha256_block(struct sha256 *hash)
         s[0] = sum + majority + rotate(a ^ rotate(a ^ rotate(a, 9), 11), 2);
     }
     for (uint8_t i = 0; i < 8; i++)
-        put32(hash->state + 4 * i, get32(hash->state + 4 * i) + s[i]);
+        iotcenter_put32(hash->state + 4 * i, iotcenter_get32(hash->state + 4 * i) + s[i]);
 }
 
 static void sha256_start(struct sha256 *hash)
@@ -410,8 +511,8 @@ static void write_head_and_iv(const struct iotcenter_keys *keys, const uint8_t *
 /* Writes the tag. Uses up the eight bytes behind the ciphertext. */
 static void record_tag(const struct iotcenter_keys *keys, const uint8_t *head, uint8_t *text, uint16_t size, uint8_t *tag)
 {
-    put32(text + size, 0);
-    put32(text + size + 4, HEADER_SIZE * 8); /* the header's length, in bits */
+    iotcenter_put32(text + size, 0);
+    iotcenter_put32(text + size + 4, HEADER_SIZE * 8); /* the header's length, in bits */
     hmac_of_two(keys->mac, sizeof keys->mac | SHORT, head, HEADER_SIZE + BLOCK, text, size + 8, tag);
 }
 
@@ -452,78 +553,33 @@ static uint16_t iotcenter_open(const struct iotcenter_keys *keys, uint8_t *recor
 
 #endif
 
-/* ---- MessagePack: writing into the message. After what does not fit, `filled` is more than `room`. ---- */
-
-static void write_byte(struct iotcenter *device, uint8_t byte)
-{
-    if (device->filled < device->room)
-        device->message[device->filled++] = byte;
-    else
-        device->filled = device->room + 1;
-}
-
-static void write_bytes(struct iotcenter *device, const void *data, uint16_t size)
-{
-    for (const uint8_t *at = data; size > 0; size--)
-        write_byte(device, *at++);
-}
-
-/* `type` is that of a number of 32 bits. */
-static void write_32(struct iotcenter *device, uint8_t type, uint32_t bits)
-{
-    uint8_t bytes[5] = {type};
-    put32(bytes + 1, bits);
-    write_bytes(device, bytes, sizeof bytes);
-}
+/* ---- MessagePack: writing into the message ---- */
 
 static NOINLINE void write_int(struct iotcenter *device, int32_t number)
 {
     if (number >= 0 && number < 0x80)
-        write_byte(device, (uint8_t)number);
+        iotcenter_write_byte(device, (uint8_t)number);
     else
-        write_32(device, 0xD2, (uint32_t)number);
-}
-
-/* Up to 255 bytes. */
-static void write_text(struct iotcenter *device, const char *text, uint16_t size)
-{
-    if (size > 0xFF)
-        device->filled = device->room; /* so that nothing more fits */
-    if (size >= 0x20)
-        write_byte(device, 0xD9);
-    write_byte(device, (uint8_t)(size < 0x20 ? TEXT | size : size));
-    write_bytes(device, text, size);
-}
-
-static void write_string(struct iotcenter *device, const char *text)
-{
-    write_text(device, text, (uint16_t)strlen(text));
-}
-
-/* Writes what lies in flash: MessagePack as it goes out, a text behind its first byte. It ends with a zero. */
-static void write_flash(struct iotcenter *device, const char *text)
-{
-    for (uint8_t byte; (byte = read_byte(text)) != 0; text++)
-        write_byte(device, byte);
+        iotcenter_write_32(device, 0xD2, (uint32_t)number);
 }
 
 static void write_bool(struct iotcenter *device, bool truth)
 {
-    write_byte(device, truth ? 0xC3 : 0xC2);
+    iotcenter_write_byte(device, truth ? 0xC3 : 0xC2);
 }
 
 static void write_value(struct iotcenter *device, const struct iotcenter_value *value)
 {
     if (value->type == IOTCENTER_TEXT)
-        write_string(device, value->as.text);
+        iotcenter_write_string(device, value->as.text);
     else if (value->type == IOTCENTER_FLOAT)
-        write_32(device, 0xCA, float_bits(value->as.number));
+        iotcenter_write_32(device, 0xCA, float_bits(value->as.number));
     else if (value->type == IOTCENTER_INT)
         write_int(device, value->as.integer);
     else if (value->type == IOTCENTER_BOOL)
         write_bool(device, value->as.integer != 0);
     else
-        write_byte(device, NIL);
+        iotcenter_write_byte(device, NIL);
 }
 
 /* Counts the element that was written since `began` into the array whose length stands at `count_at`. Where it did not
@@ -643,22 +699,20 @@ static NOINLINE uint32_t integer(const struct reader *reader)
 
 /* ---- Time ---- */
 
-/* Reads the clock, and lets the timers run. */
+static NOINLINE uint32_t milliseconds(const struct iotcenter_config *config)
+{
+    return config->milliseconds(config->user);
+}
+
 static void look_at_clock(struct iotcenter *device)
 {
-    uint32_t now = device->config->milliseconds(device->config->user), left = now - device->milliseconds, passed = 0;
-    for (; left >= QUARTER; passed++) /* smaller than a division; 13 ms on an AVR that slept for an hour */
-        left -= QUARTER;
-    device->milliseconds = now - left;
-    device->quarters += passed;
-    for (uint8_t i = 0; i < TIMERS; i++)
-        device->timers[i] = device->timers[i] > passed ? device->timers[i] - (uint16_t)passed : 0;
+    iotcenter_pass(&device->clock, milliseconds(device->config));
 }
 
 /* Seconds since the start. */
 static NOINLINE uint32_t seconds(const struct iotcenter *device)
 {
-    return device->quarters / SECOND;
+    return device->clock.quarters / SECOND;
 }
 
 /* 2 s, doubled `times`, and up to half of it more by chance, so that many devices do not keep step. The chance lies in
@@ -670,7 +724,7 @@ static NOINLINE uint16_t patience(const struct iotcenter *device, uint8_t times)
 
 static NOINLINE void set_time(struct iotcenter *device, const uint8_t *bytes)
 {
-    device->epoch = get32(bytes) - seconds(device);
+    device->epoch = iotcenter_get32(bytes) - seconds(device);
 }
 
 /* ---- The handshake ---- */
@@ -696,7 +750,7 @@ static void renew_nonce(struct iotcenter *device)
     const struct iotcenter_config *config = device->config;
     uint8_t source[36], key[32];
     memset(source, 0, 20);
-    put32(source, config->boots);
+    iotcenter_put32(source, config->boots);
     if (config->entropy != NULL)
         config->entropy(config->user, source + 4);
     memcpy(source + 20, device->nonce, sizeof device->nonce);
@@ -723,7 +777,7 @@ static void greet(struct iotcenter *device, uint16_t wait)
 {
     device->greeting = true;
     device->hellos = 0;
-    device->timers[HELLO_TIMER] = wait;
+    device->clock.timers[HELLO_TIMER] = wait;
 }
 
 static void send_hello(struct iotcenter *device)
@@ -733,10 +787,10 @@ static void send_hello(struct iotcenter *device)
         renew_nonce(device);
     write_hello(device, auth);
     transmit(device, HELLO_SIZE);
-    device->timers[HELLO_TIMER] = patience(device, device->hellos < slowest ? device->hellos : slowest);
+    device->clock.timers[HELLO_TIMER] = patience(device, device->hellos < slowest ? device->hellos : slowest);
     if (++device->hellos == 0)
         device->hellos -= SAME_NONCE;
-    device->timers[LISTEN_TIMER] = ANSWER_WINDOW;
+    device->clock.timers[LISTEN_TIMER] = ANSWER_WINDOW;
 }
 
 /* Makes the session's keys of the two messages that were exchanged, which lie in the packet; the first is used up. */
@@ -752,15 +806,15 @@ static void derive_session(struct iotcenter *device)
 
 static void begin_session(struct iotcenter *device, const uint8_t *welcome)
 {
-    memset(&device->tries, 0, offsetof(struct iotcenter, session_at) - offsetof(struct iotcenter, tries));
+    memset(&device->tries, 0, offsetof(struct iotcenter, boot) - offsetof(struct iotcenter, tries));
     memcpy(device->cid, welcome + 4, sizeof device->cid);
     memcpy(device->welcomed, welcome + 24, sizeof device->welcomed);
     set_time(device, welcome + 24);
     device->keepalive = welcome[3] > 0 ? welcome[3] * 5 : KEEPALIVE;
     device->phase = UNCONFIRMED;
-    device->session_at = device->quarters;
-    device->timers[MESSAGE_TIMER] = device->timers[KEEPALIVE_TIMER] = 0;
-    device->timers[HELLO_TIMER] = HELLO_PAUSE;
+    device->session_at = device->clock.quarters;
+    device->clock.timers[MESSAGE_TIMER] = device->clock.timers[KEEPALIVE_TIMER] = 0;
+    device->clock.timers[HELLO_TIMER] = HELLO_PAUSE;
     device->greeting = false;
     device->offered = device->slot == OFFER;
 }
@@ -815,7 +869,7 @@ static void send_record(struct iotcenter *device, uint16_t size)
     uint8_t *packet = device->packet, *record = next_record(device), auth[32];
     record[0] = UP;
     memcpy(record + 1, device->cid, sizeof device->cid);
-    put32(record + 5, ++device->sent);
+    iotcenter_put32(record + 5, ++device->sent);
     size = iotcenter_seal(&device->up, record, size);
     if (record != packet) {
         write_hello(device, auth);
@@ -823,7 +877,7 @@ static void send_record(struct iotcenter *device, uint16_t size)
         memcpy(packet + HELLO_SIZE, device->welcomed, sizeof device->welcomed);
         size += PREFIX_SIZE;
     }
-    device->timers[KEEPALIVE_TIMER] = device->keepalive * SECOND;
+    device->clock.timers[KEEPALIVE_TIMER] = device->keepalive * SECOND;
     transmit(device, size);
 }
 
@@ -831,33 +885,9 @@ static void send_record(struct iotcenter *device, uint16_t size)
 static void send_short(struct iotcenter *device, uint8_t kind, uint16_t mid)
 {
     uint8_t *text = next_record(device) + HEADER_SIZE;
-    put32(text + 1, mid);
+    iotcenter_put32(text + 1, mid);
     text[0] = kind;
     send_record(device, kind & ACKNOWLEDGES ? 5 : 3);
-}
-
-/* Whether a record of this number may be taken: it is new, and not too far back. More than 65,536 in a row are never
- * lost: nor is such a leap taken. `mark` notes that the record was. */
-static NOINLINE bool newer(struct iotcenter *device, uint32_t number, bool mark)
-{
-    uint32_t behind = device->received - number, window = device->window, bit = 1;
-    uint16_t near = (uint16_t)behind;
-    if (behind >> 16 == 0xFFFF) {
-        if (mark)
-            device->received = number;
-        for (; near != 0 && window != 0; near++)
-            window <<= 1;
-    } else {
-        if (behind >= WINDOW)
-            return false;
-        for (; near != 0; near--)
-            bit <<= 1;
-        if (window & bit)
-            return false;
-    }
-    if (mark)
-        device->window = window | bit;
-    return true;
 }
 
 /* Whether the session is the one that the packet names. */
@@ -869,8 +899,8 @@ static bool names_session(const struct iotcenter *device)
 /* Somebody says that the server does not know this session. It may be true: ask, but not too often. */
 static void receive_reset(struct iotcenter *device, uint16_t size)
 {
-    if (size == RESET_SIZE && device->phase == CONFIRMED && !device->greeting && device->timers[HELLO_TIMER] == 0 &&
-        names_session(device) && (uint16_t)(device->sent - get32(device->packet + 5)) < WINDOW)
+    if (size == RESET_SIZE && device->phase == CONFIRMED && !device->greeting && device->clock.timers[HELLO_TIMER] == 0 &&
+        names_session(device) && (uint16_t)(device->sent - iotcenter_get32(device->packet + 5)) < WINDOW)
         greet(device, 0);
 }
 
@@ -881,9 +911,9 @@ static void write_head(struct iotcenter *device, uint8_t kind)
 {
     device->slot = WRITING | kind;
     device->filled = 0;
-    write_byte(device, kind | CONFIRMABLE);
-    write_byte(device, (uint8_t)(device->mid >> 8));
-    write_byte(device, (uint8_t)device->mid);
+    iotcenter_write_byte(device, kind | CONFIRMABLE);
+    iotcenter_write_byte(device, (uint8_t)(device->mid >> 8));
+    iotcenter_write_byte(device, (uint8_t)device->mid);
 }
 
 /* Begins a message where no other is on its way; a keepalive makes way, since any message is one. */
@@ -902,7 +932,7 @@ static void commit(struct iotcenter *device)
     device->slot &= KIND;
     device->tries = 0;
     device->made_at = seconds(device);
-    device->timers[MESSAGE_TIMER] = 0;
+    device->clock.timers[MESSAGE_TIMER] = 0;
 }
 
 /* Says what the device is and offers, right where it is sealed: it need not be kept, since it can be said again. Returns
@@ -914,11 +944,11 @@ static uint16_t write_offer(struct iotcenter *device)
     device->message = next_record(device) + HEADER_SIZE;
     device->room = record_room(device->packet_size);
     write_head(device, OFFER);
-    write_flash(device, FLASH("\x93\xA5" "C 1.0"));
-    write_32(device, 0xCE, device->boot);
+    iotcenter_write_flash(device, FLASH("\x93\xA5" "C 1.0"));
+    iotcenter_write_32(device, 0xCE, device->boot);
     device->count_at = device->filled;
     device->inner_at = 0;
-    write_byte(device, ARRAY);
+    iotcenter_write_byte(device, ARRAY);
     if (device->config->on_offer != NULL)
         device->config->on_offer(device->config->user, device);
     device->slot = OFFER;
@@ -939,7 +969,7 @@ static uint16_t copy_message(struct iotcenter *device)
     if (device->slot == REPORT && age > 0) {
         text[3]++; /* the array has one element more */
         text[size] = 0xD2;
-        put32(text + size + 1, 0 - age);
+        iotcenter_put32(text + size + 1, 0 - age);
         size += AGE_SIZE;
     }
     return size;
@@ -966,8 +996,8 @@ static void send_message(struct iotcenter *device)
         send_record(device, copy_message(device));
     else
         send_short(device, PING | CONFIRMABLE, 0);
-    device->timers[MESSAGE_TIMER] = patience(device, device->tries++);
-    device->timers[LISTEN_TIMER] = ANSWER_WINDOW;
+    device->clock.timers[MESSAGE_TIMER] = patience(device, device->tries++);
+    device->clock.timers[LISTEN_TIMER] = ANSWER_WINDOW;
 }
 
 /* ---- Commands ---- */
@@ -976,7 +1006,7 @@ static NOINLINE void write_done(struct iotcenter *device)
 {
     device->message[3] = 0x93;
     device->filled = device->count_at;
-    write_flash(device, FLASH("\xA4" "done"));
+    iotcenter_write_flash(device, FLASH("\xA4" "done"));
 }
 
 /* Its reader stands at its name; the arguments come behind that. */
@@ -1010,16 +1040,16 @@ static NOINLINE bool run_command(struct iotcenter *device, struct iotcenter_comm
     uint32_t id = ~integer(reader);
     if (!next_is(reader, TEXT) || remembered(device, id))
         return true;
-    device->timers[HOLD_TIMER] = HOLD;
+    device->clock.timers[HOLD_TIMER] = HOLD;
     if (!begin(device, RESULT))
         return false;
-    device->timers[HOLD_TIMER] = 0;
+    device->clock.timers[HOLD_TIMER] = 0;
     device->commands[device->next_command++ % COMMANDS] = id;
-    write_byte(device, 0x93);
-    write_bytes(device, id_at, id_size); /* as it came */
+    iotcenter_write_byte(device, 0x93);
+    iotcenter_write_bytes(device, id_at, id_size); /* as it came */
     device->count_at = device->filled;
     write_done(device);
-    write_byte(device, NIL);
+    iotcenter_write_byte(device, NIL);
     if (config->on_command != NULL)
         config->on_command(config->user, device, command);
     commit(device);
@@ -1042,7 +1072,7 @@ static void receive_content(struct iotcenter *device, const uint8_t *text, uint1
 {
     uint8_t kind = text[0], header = kind & ACKNOWLEDGES ? 5 : 3;
     struct iotcenter_command body = {{.at = text + header, .end = text + size}};
-    uint32_t ids = get32(text + 1); /* that of the message, and that which it acknowledges */
+    uint32_t ids = iotcenter_get32(text + 1); /* that of the message, and that which it acknowledges */
     if (size < header)
         return;
     if (kind & ACKNOWLEDGES) {
@@ -1052,9 +1082,9 @@ static void receive_content(struct iotcenter *device, const uint8_t *text, uint1
             set_time(device, body.reader.at);
     }
     if (kind & MORE)
-        device->timers[LISTEN_TIMER] = LISTEN_WINDOW;
+        device->clock.timers[LISTEN_TIMER] = LISTEN_WINDOW;
     else if (device->slot >= EMPTY)
-        device->timers[LISTEN_TIMER] = 0;
+        device->clock.timers[LISTEN_TIMER] = 0;
     switch (kind & KIND) {
     case CLOSE:
         end_session(device, CLOSE_PAUSE);
@@ -1073,18 +1103,18 @@ static void receive_content(struct iotcenter *device, const uint8_t *text, uint1
 static void receive_record(struct iotcenter *device, uint16_t size)
 {
     uint8_t *record = device->packet;
-    uint32_t number = get32(record + 5);
+    uint32_t number = iotcenter_get32(record + 5);
     if (device->phase < UNCONFIRMED || size < HEADER_SIZE + BLOCK + TAG_SIZE ||
         size % BLOCK != (HEADER_SIZE + TAG_SIZE) % BLOCK)
         return;
-    if (!names_session(device) || !newer(device, number, false))
+    if (!names_session(device) || !iotcenter_newer(&device->seen, number, false))
         return;
     size = iotcenter_open(&device->down, record, size);
     if (size == 0)
         return;
-    newer(device, number, true);
+    iotcenter_newer(&device->seen, number, true);
     if (device->phase == UNCONFIRMED)
-        device->timers[MESSAGE_TIMER] = 0; /* what the prefix left no room for */
+        device->clock.timers[MESSAGE_TIMER] = 0; /* what the prefix left no room for */
     device->phase = CONFIRMED;
     device->fresh = false;
     device->unanswered = 0;
@@ -1097,7 +1127,7 @@ static void receive_record(struct iotcenter *device, uint16_t size)
 /* Sees to it that there is a session, and that it is not too old. */
 static void keep_session(struct iotcenter *device)
 {
-    uint32_t age = device->quarters - device->session_at;
+    uint32_t age = device->clock.quarters - device->session_at;
     if (device->greeting)
         return;
     if (device->phase == NO_SESSION || (device->phase == UNCONFIRMED && age > OPEN_LIFE))
@@ -1113,11 +1143,11 @@ static NOINLINE void speak(struct iotcenter *device)
         device->offered = true;
         commit(device);
     }
-    if (device->slot == EMPTY && device->timers[KEEPALIVE_TIMER] == 0 && !device->config->sleepy) {
+    if (device->slot == EMPTY && device->clock.timers[KEEPALIVE_TIMER] == 0 && !device->config->sleepy) {
         begin(device, PING);
         commit(device);
     }
-    if (device->slot < EMPTY && device->timers[MESSAGE_TIMER] == 0)
+    if (device->slot < EMPTY && device->clock.timers[MESSAGE_TIMER] == 0)
         send_message(device);
 }
 
@@ -1126,8 +1156,8 @@ static uint16_t next_timer(const struct iotcenter *device)
 {
     uint16_t wait = NEVER;
     for (uint8_t i = 0; i < TIMERS; i++)
-        if (device->timers[i] > 0 && device->timers[i] < wait)
-            wait = device->timers[i];
+        if (device->clock.timers[i] > 0 && device->clock.timers[i] < wait)
+            wait = device->clock.timers[i];
     return wait;
 }
 
@@ -1137,7 +1167,7 @@ uint32_t iotcenter_poll(struct iotcenter *device)
         return IOTCENTER_FOREVER;
     look_at_clock(device);
     keep_session(device);
-    if (device->greeting && device->timers[HELLO_TIMER] == 0)
+    if (device->greeting && device->clock.timers[HELLO_TIMER] == 0)
         send_hello(device);
     if (device->phase >= UNCONFIRMED)
         speak(device);
@@ -1170,10 +1200,10 @@ enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotc
     if (device->boot == 0) {
         if (!random)
             return IOTCENTER_NOT_FRESH;
-        device->boot = get32(device->nonce) >> 1 | 1;
+        device->boot = iotcenter_get32(device->nonce) >> 1 | 1;
     }
     take_buffers(device, config);
-    device->milliseconds = config->milliseconds(config->user);
+    device->clock.milliseconds = milliseconds(config);
     device->sequence = 1;
     device->slot = EMPTY;
     device->fresh = true;
@@ -1184,7 +1214,7 @@ enum iotcenter_error iotcenter_start(struct iotcenter *device, const struct iotc
 void iotcenter_resume(struct iotcenter *device, const struct iotcenter_config *config, uint32_t slept)
 {
     take_buffers(device, config);
-    device->milliseconds = config->milliseconds(config->user) - slept;
+    device->clock.milliseconds = milliseconds(config) - slept;
 }
 
 void iotcenter_receive(struct iotcenter *device, uint16_t size)
@@ -1216,7 +1246,7 @@ bool iotcenter_busy(const struct iotcenter *device)
 
 bool iotcenter_listening(const struct iotcenter *device)
 {
-    return device->timers[LISTEN_TIMER] != 0;
+    return device->clock.timers[LISTEN_TIMER] != 0;
 }
 
 uint32_t iotcenter_time(const struct iotcenter *device)
@@ -1227,18 +1257,18 @@ uint32_t iotcenter_time(const struct iotcenter *device)
 /* Begins a message of the application's, unless a command waits for its place. */
 static bool begin_own(struct iotcenter *device, uint8_t kind)
 {
-    return device->phase != STOPPED && device->timers[HOLD_TIMER] == 0 && begin(device, kind);
+    return device->phase != STOPPED && device->clock.timers[HOLD_TIMER] == 0 && begin(device, kind);
 }
 
 bool iotcenter_report(struct iotcenter *device)
 {
     if (!begin_own(device, REPORT))
         return false;
-    write_byte(device, 0x93);
-    write_32(device, 0xCE, device->boot);
-    write_32(device, 0xCE, device->sequence);
+    iotcenter_write_byte(device, 0x93);
+    iotcenter_write_32(device, 0xCE, device->boot);
+    iotcenter_write_32(device, 0xCE, device->sequence);
     device->count_at = device->filled;
-    write_byte(device, ARRAY);
+    iotcenter_write_byte(device, ARRAY);
     return true;
 }
 
@@ -1247,11 +1277,11 @@ bool iotcenter_reading(struct iotcenter *device, const char *series, struct iotc
     uint16_t began = device->filled;
     if (device->slot != (WRITING | REPORT))
         return false;
-    write_byte(device, age > 0 ? 0x93 : 0x92);
-    write_string(device, series);
+    iotcenter_write_byte(device, age > 0 ? 0x93 : 0x92);
+    iotcenter_write_string(device, series);
     write_value(device, &value);
     if (age > 0)
-        write_32(device, 0xD2, 0 - age);
+        iotcenter_write_32(device, 0xD2, 0 - age);
     return counted(device, device->count_at, began);
 }
 
@@ -1273,10 +1303,10 @@ bool iotcenter_log(struct iotcenter *device, const char *level, const char *text
 {
     if (!begin_own(device, LOG))
         return false;
-    write_flash(device, FLASH("\x91\x91\x93"));
-    write_32(device, 0xCE, iotcenter_time(device));
-    write_string(device, level);
-    write_string(device, text);
+    iotcenter_write_flash(device, FLASH("\x91\x91\x93"));
+    iotcenter_write_32(device, 0xCE, iotcenter_time(device));
+    iotcenter_write_string(device, level);
+    iotcenter_write_string(device, text);
     if (device->filled > device->room) {
         device->slot = EMPTY;
         return false;
@@ -1285,17 +1315,17 @@ bool iotcenter_log(struct iotcenter *device, const char *level, const char *text
     return true;
 }
 
-/* Writes a text behind its name, of which write_flash() says how it is kept. */
+/* Writes a text behind its name, of which iotcenter_write_flash() says how it is kept. */
 static void write_pair(struct iotcenter *device, const char *name, const char *text)
 {
-    write_flash(device, name);
-    write_string(device, text);
+    iotcenter_write_flash(device, name);
+    iotcenter_write_string(device, text);
 }
 
 /* Begins a map of so many pairs, of which the first is its name. */
 static void write_named(struct iotcenter *device, uint8_t pairs, const char *name)
 {
-    write_byte(device, MAP | pairs);
+    iotcenter_write_byte(device, MAP | pairs);
     write_pair(device, FLASH("\xA4" "name"), name);
 }
 
@@ -1308,7 +1338,7 @@ bool iotcenter_offer_series(struct iotcenter *device, const char *name, const ch
     if (unit[0] != 0)
         write_pair(device, FLASH("\xA4" "unit"), unit);
     if (every > 0) {
-        write_flash(device, FLASH("\xA5" "every"));
+        iotcenter_write_flash(device, FLASH("\xA5" "every"));
         write_int(device, every);
     }
     return counted(device, device->count_at, began);
@@ -1320,7 +1350,7 @@ static bool begin_commands(struct iotcenter *device)
     if (device->inner_at > 0 || device->filled >= device->room)
         return device->inner_at > 0;
     device->count_at = device->inner_at = device->filled;
-    write_byte(device, ARRAY);
+    iotcenter_write_byte(device, ARRAY);
     device->message[3]++;
     return true;
 }
@@ -1332,8 +1362,8 @@ bool iotcenter_offer_command(struct iotcenter *device, const char *name, bool co
     uint16_t began = device->filled;
     write_named(device, 2 + confirm, name);
     if (confirm)
-        write_flash(device, FLASH("\xA7" "confirm\xC3"));
-    write_flash(device, FLASH("\xA9" "arguments\x90"));
+        iotcenter_write_flash(device, FLASH("\xA7" "confirm\xC3"));
+    iotcenter_write_flash(device, FLASH("\xA9" "arguments\x90"));
     device->inner_at = device->filled - 1;
     return counted(device, device->count_at, began);
 }
@@ -1346,7 +1376,7 @@ bool iotcenter_offer_argument(struct iotcenter *device, const char *name, const 
     write_named(device, required ? 2 : 3, name);
     write_pair(device, FLASH("\xA4" "type"), type);
     if (!required)
-        write_flash(device, FLASH("\xA8" "required\xC2"));
+        iotcenter_write_flash(device, FLASH("\xA8" "required\xC2"));
     return counted(device, device->inner_at, began);
 }
 
@@ -1395,7 +1425,7 @@ bool iotcenter_int_argument(const struct iotcenter_command *command, const char 
 /* A double as a float, rounded; what is too large becomes infinite, what is too small zero. */
 static uint32_t narrowed(const uint8_t *data)
 {
-    uint32_t high = get32(data), low = get32(data + 4), sign = high & 0x80000000UL;
+    uint32_t high = iotcenter_get32(data), low = iotcenter_get32(data + 4), sign = high & 0x80000000UL;
     int16_t exponent = (int16_t)(high >> 20 & 0x7FF) - 1023 + 127;
     if (exponent <= 0)
         return sign;
@@ -1412,7 +1442,7 @@ bool iotcenter_float_argument(const struct iotcenter_command *command, const cha
     if (reader.type >= INTEGER) {
         *value = (float)(int32_t)integer(&reader);
     } else {
-        uint32_t bits = reader.size == 8 ? narrowed(reader.data) : get32(reader.data);
+        uint32_t bits = reader.size == 8 ? narrowed(reader.data) : iotcenter_get32(reader.data);
         memcpy(value, &bits, sizeof bits);
     }
     return true;
@@ -1433,7 +1463,7 @@ static NOINLINE void write_failed(struct iotcenter *device)
 {
     device->message[3] = 0x94;
     device->filled = device->count_at;
-    write_flash(device, FLASH("\xA6" "failed\xC0"));
+    iotcenter_write_flash(device, FLASH("\xA6" "failed\xC0"));
 }
 
 void iotcenter_done(struct iotcenter *device, struct iotcenter_value result)
@@ -1444,7 +1474,7 @@ void iotcenter_done(struct iotcenter *device, struct iotcenter_value result)
     write_value(device, &result);
     if (device->filled > device->room) {
         write_failed(device);
-        write_flash(device, FLASH("\xB8" "done, with a long result"));
+        iotcenter_write_flash(device, FLASH("\xB8" "done, with a long result"));
     }
 }
 
@@ -1460,5 +1490,5 @@ void iotcenter_failed(struct iotcenter *device, const char *reason)
         for (size = most; (reason[size] & 0xC0) == 0x80; size--) /* a character stays whole */
             ;
     }
-    write_text(device, reason, size);
+    iotcenter_write_text(device, reason, size);
 }

@@ -108,18 +108,32 @@ struct iotcenter_keys {
     uint8_t mac[16], text[16], iv[16];
 };
 
-/* A device. Its fields are the core's own. The small ones come first: an AVR reaches 64 bytes from a pointer cheaply. */
+/* Time, as it passed when the clock was read last. */
+struct iotcenter_clock {
+    uint32_t milliseconds; /* what the clock said, but for what makes no whole quarter yet */
+    uint32_t quarters;     /* of a second since the start */
+    uint16_t timers[5];    /* quarters of a second that are left */
+};
+
+/* Which records came. */
+struct iotcenter_seen {
+    uint32_t highest; /* of their numbers */
+    uint32_t window;  /* bit n: record `highest` - n came */
+};
+
+/* A device. Its fields are the core's own. The small ones come first: an AVR reaches 64 bytes from a pointer cheaply; and
+ * iotcenter_avr.S knows where the first three are. */
 struct iotcenter {
-    const struct iotcenter_config *config;
-    uint8_t *packet, *message; /* those of the configuration */
-    uint16_t packet_size;      /* what is used of it */
+    uint8_t *message;          /* that of the configuration */
     uint16_t room;             /* how long a message may be */
     uint16_t filled;           /* bytes in it; more than `room` says that something did not fit */
+    const struct iotcenter_config *config;
+    uint8_t *packet;           /* that of the configuration */
+    uint16_t packet_size;      /* what is used of it */
     uint16_t count_at;         /* where the length stands of the array that grows */
     uint16_t inner_at;         /* likewise, of an array within one of its elements */
     uint16_t mid;              /* of the last message */
     uint16_t keepalive;        /* seconds */
-    uint16_t timers[5];        /* quarters of a second that are left */
     uint8_t phase;             /* of the session */
     uint8_t slot;              /* what `message` holds */
     uint8_t hellos;            /* how often HELLO was sent */
@@ -128,14 +142,13 @@ struct iotcenter {
     bool greeting;             /* HELLO waits for its WELCOME */
     bool offered;              /* the offer of this session is made */
     bool fresh;                /* no session of this boot was confirmed yet */
-    uint32_t quarters;         /* of a second that have passed since the start */
+    struct iotcenter_clock clock;
     uint32_t made_at;          /* when the message was made, in seconds */
     uint8_t tries;             /* how often it was sent; a new session begins with zeros from here */
     uint8_t unanswered;        /* rounds of tries in a row without an answer */
-    uint32_t sent, received;   /* the highest sequence numbers of records */
-    uint32_t window;           /* bit n: record `received` - n came */
+    uint32_t sent;             /* the number of the last record */
     uint32_t session_at;       /* when the session began, in quarters */
-    uint32_t milliseconds;     /* the clock when `quarters` was counted */
+    struct iotcenter_seen seen;
     uint32_t boot, sequence;   /* what the next reading is known by for ever */
     uint32_t epoch;            /* the server's time when `quarters` was 0 */
     uint32_t commands[8];      /* the last ids, their bits inverted: zero is none */

@@ -23,6 +23,285 @@
 
     .section .text.iotcenter_avr,"ax",@progbits
 
+/* ---- void iotcenter_put32(uint8_t *out, uint32_t number) ---- */
+    .global iotcenter_put32
+    .type iotcenter_put32, @function
+iotcenter_put32:
+    movw r30, r24
+    st Z, r23
+    std Z+1, r22
+    std Z+2, r21
+    std Z+3, r20
+    ret
+    .size iotcenter_put32, . - iotcenter_put32
+
+/* ---- uint32_t iotcenter_get32(const uint8_t *in) ---- */
+    .global iotcenter_get32
+    .type iotcenter_get32, @function
+iotcenter_get32:
+    movw r30, r24
+    ld r25, Z
+    ldd r24, Z+1
+    ldd r23, Z+2
+    ldd r22, Z+3
+    ret
+    .size iotcenter_get32, . - iotcenter_get32
+
+/*
+ * ---- Writing into a message ----
+ *
+ * Z points to the device: at 0 is its message, at 2 how long that may be, at 4 how much is filled. r19:r18 is the data,
+ * r21:r20 how much of it.
+ */
+    .global iotcenter_write_byte
+    .type iotcenter_write_byte, @function
+    .global iotcenter_write_bytes
+    .type iotcenter_write_bytes, @function
+    .global iotcenter_write_32
+    .type iotcenter_write_32, @function
+    .global iotcenter_write_text
+    .type iotcenter_write_text, @function
+    .global iotcenter_write_string
+    .type iotcenter_write_string, @function
+    .global iotcenter_write_flash
+    .type iotcenter_write_flash, @function
+
+/* void iotcenter_write_32(struct iotcenter *device, uint8_t type, uint32_t bits) */
+iotcenter_write_32:
+    rcall iotcenter_write_byte
+    mov r22, r21
+    rcall write
+    mov r22, r20
+    rcall write
+    mov r22, r19
+    rcall write
+    mov r22, r18
+    rjmp write
+
+/* void iotcenter_write_byte(struct iotcenter *device, uint8_t byte) */
+iotcenter_write_byte:
+    movw r30, r24
+write: /* Writes r22. */
+    ldd r26, Z+4
+    ldd r27, Z+5
+    ldd r23, Z+2
+    cp r26, r23
+    ldd r23, Z+3
+    cpc r27, r23
+    brcc too_long
+    ld r23, Z
+    add r26, r23
+    ldd r23, Z+1
+    adc r27, r23
+    st X, r22
+    ldd r26, Z+4
+    ldd r27, Z+5
+1:  adiw r26, 1
+    std Z+4, r26
+    std Z+5, r27
+2:  ret
+too_long:
+    ldd r26, Z+2
+    ldd r27, Z+3
+    rjmp 1b
+
+/* void iotcenter_write_flash(struct iotcenter *device, const char *text) */
+iotcenter_write_flash:
+    movw r18, r22
+1:  movw r30, r18
+    lpm r22, Z+
+    movw r18, r30
+    tst r22
+    breq 2b
+    rcall iotcenter_write_byte
+    rjmp 1b
+
+/* void iotcenter_write_string(struct iotcenter *device, const char *text) */
+iotcenter_write_string:
+    movw r26, r22
+1:  ld r0, X+
+    tst r0
+    brne 1b
+    sbiw r26, 1
+    movw r20, r26
+    sub r20, r22
+    sbc r21, r23
+
+/* void iotcenter_write_text(struct iotcenter *device, const char *text, uint16_t size) */
+iotcenter_write_text:
+    movw r30, r24
+    movw r18, r22
+    tst r21
+    brne too_long
+    mov r22, r20
+    cpi r20, 32
+    brcs 1f
+    ldi r22, 0xD9
+    rcall write
+    mov r22, r20
+    rjmp 2f
+1:  ori r22, 0xA0
+2:  rcall write
+    movw r22, r18
+
+/* void iotcenter_write_bytes(struct iotcenter *device, const uint8_t *data, uint16_t size) */
+iotcenter_write_bytes:
+    movw r18, r22
+1:  subi r20, 1
+    sbci r21, 0
+    brcs 2f
+    movw r26, r18
+    ld r22, X+
+    movw r18, r26
+    rcall iotcenter_write_byte
+    rjmp 1b
+2:  ret
+    .size iotcenter_write_32, . - iotcenter_write_32
+
+/*
+ * ---- void iotcenter_pass(struct iotcenter_clock *clock, uint32_t now) ----
+ *
+ * r23:r20 is what is left of `now`, r27:r24 what the clock said, r0:r19:r18 counts the quarters: 18 ms for those of an
+ * hour.
+ */
+    .global iotcenter_pass
+    .type iotcenter_pass, @function
+iotcenter_pass:
+    movw r30, r24
+    ld r24, Z
+    ldd r25, Z+1
+    ldd r26, Z+2
+    ldd r27, Z+3
+    sub r20, r24
+    sbc r21, r25
+    sbc r22, r26
+    sbc r23, r27
+    clr r18
+    clr r19
+    clr r0
+1:  subi r20, 250
+    sbc r21, r1
+    sbc r22, r1
+    sbc r23, r1
+    brcs 2f
+    subi r24, lo8(-250)
+    sbci r25, hi8(-250)
+    sbci r26, hlo8(-250)
+    sbci r27, hhi8(-250)
+    sec
+    adc r18, r1
+    adc r19, r1
+    adc r0, r1
+    sbrs r0, 7
+    rjmp 1b
+2:  st Z+, r24
+    st Z+, r25
+    st Z+, r26
+    st Z+, r27
+    ld r24, Z
+    add r24, r18
+    st Z+, r24
+    ld r24, Z
+    adc r24, r19
+    st Z+, r24
+    ld r24, Z
+    adc r24, r0
+    st Z+, r24
+    ld r24, Z
+    adc r24, r1
+    st Z+, r24
+    tst r0
+    breq 3f
+    ser r18 /* more than a timer has */
+    ser r19
+3:  ldi r20, 5
+3:  ld r24, Z
+    ldd r25, Z+1
+    sub r24, r18
+    sbc r25, r19
+    brcc 4f
+    clr r24
+    clr r25
+4:  st Z+, r24
+    st Z+, r25
+    dec r20
+    brne 3b
+    ret
+    .size iotcenter_pass, . - iotcenter_pass
+
+/*
+ * ---- bool iotcenter_newer(struct iotcenter_seen *seen, uint32_t number, bool mark) ----
+ *
+ * r27:r24 is how far the number is behind the highest.
+ */
+    .global iotcenter_newer
+    .type iotcenter_newer, @function
+iotcenter_newer:
+    movw r30, r24
+    ld r24, Z
+    ldd r25, Z+1
+    ldd r26, Z+2
+    ldd r27, Z+3
+    sub r24, r20
+    sbc r25, r21
+    sbc r26, r22
+    sbc r27, r23
+    adiw r26, 1
+    breq 3f
+    sbiw r26, 1
+    cpc r25, r1
+    brne 5f
+    cpi r24, 32
+    brsh 5f
+    mov r25, r24 /* the bit of it: which byte, and where in that */
+    lsr r25
+    lsr r25
+    lsr r25
+    add r30, r25
+    adc r31, r1
+    ldi r25, 1
+    andi r24, 7
+    rjmp 2f
+1:  lsl r25
+2:  dec r24
+    brpl 1b
+    ldd r24, Z+4
+    mov r19, r24
+    and r19, r25
+    brne 5f
+    tst r18
+    breq 6f
+    or r24, r25
+    std Z+4, r24
+    rjmp 6f
+3:  tst r18
+    breq 6f
+    st Z+, r20
+    st Z+, r21
+    st Z+, r22
+    st Z+, r23
+    ld r20, Z
+    ldd r21, Z+1
+    ldd r22, Z+2
+    ldd r23, Z+3
+4:  lsl r20
+    rol r21
+    rol r22
+    rol r23
+    adiw r24, 1
+    brne 4b
+    ori r20, 1
+    st Z, r20
+    std Z+1, r21
+    std Z+2, r22
+    std Z+3, r23
+    rjmp 6f
+5:  clr r24
+    ret
+6:  ldi r24, 1
+    ret
+    .size iotcenter_newer, . - iotcenter_newer
+
 /*
  * ---- SHA-256: one block ----
  *
