@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
@@ -19,10 +19,18 @@ from twisted.python.threadpool import ThreadPool
 from iotcenter.model import DeviceId
 from iotcenter.storage.errors import Busy, Closed, StorageError
 from iotcenter.storage.journal import MOST_IN_BLOCK, Journal, View
+from iotcenter.storage.queue import Done, Queue, Waiting
 
 MOST_WAITING = 8 * 1024 * 1024
 """Bytes that may wait for the next commits: a fast disk writes them in a fraction of a second. Where the disk does not
 keep up, devices keep their readings, and their spools are larger than our memory."""
+
+CROWDED_WAITING = MOST_WAITING * 3 // 4
+"""Bytes that wait for the disk from which on the rest is kept for those devices of which little waits."""
+
+MUCH_WAITING = MOST_WAITING // 4
+"""Bytes of one device that wait for the disk from which on it has to wait itself where that is crowded: a fast link
+fills all of it while the disk holds up one commit."""
 
 MOST_BACKLOG = 256 * 1024 * 1024
 """Bytes on disk that may wait to be merged: a burst of some 15 seconds at the highest rate, and an hour of the same
@@ -39,16 +47,6 @@ LEAST_EVERY = 0.001
 """Seconds between the beginnings of two commits: a disk may be faster, but each costs processor time as some twenty
 reports do, and what comes in a millisecond shares it."""
 
-Done = Callable[[StorageError | None], None]
-
-
-class Waiting(NamedTuple):
-    """Records that wait to be written, their bytes in all, and who wants to know."""
-
-    records: Sequence[bytes]
-    size: int
-    done: Done
-
 
 class Inbox:
     """A journal with a thread of its own, which writes one block after the other while the next one gathers."""
@@ -60,8 +58,7 @@ class Inbox:
         self._reactor = reactor
         self._commit_every = max(commit_every, LEAST_EVERY)
         self._thread = ThreadPool(1, 1, "inbox")
-        self._waiting: list[Waiting] = []
-        self._bytes = 0
+        self._queue = Queue()
         self._appended = self._ended_with = 0
         self._watching: list[tuple[int, Deferred[None]]] = []
         self._began = float("-inf")
@@ -105,26 +102,26 @@ class Inbox:
         """
         if not self._open:
             done(Closed())
-        elif self._bytes >= MOST_WAITING or self.end - self.merged >= MOST_BACKLOG:
+        elif self._queue.bytes >= MOST_WAITING or self.end - self.merged >= MOST_BACKLOG:
             done(Busy())
         else:
-            size = sum(map(len, records))
-            self._waiting.append(Waiting(records, size, done))
-            self._bytes += size
+            self._queue.add(records, done)
             self._appended += 1
             if self._starting is None and not self._writing:
                 self._schedule()
-            elif self._bytes >= MOST_IN_BLOCK:
+            elif self._queue.bytes >= MOST_IN_BLOCK:
                 self._hurry()
 
     @property
     def crowded(self) -> bool:
-        """Whether there is no room left for those that have much in it."""
-        return self.end - self.merged >= CROWDED
+        """Whether there may be devices that ``must_wait``."""
+        return self._queue.bytes >= CROWDED_WAITING or self.end - self.merged >= CROWDED
 
-    def has_much_of(self, device: DeviceId) -> bool:
-        """Whether much of the backlog is of that device."""
-        return self._journal.bytes_of(device) >= MUCH
+    def must_wait(self, device: DeviceId) -> bool:
+        """Whether so much of that device is here, in memory or on disk, that what room is left is for others."""
+        return (self._queue.bytes >= CROWDED_WAITING and self._queue.bytes_of(device) >= MUCH_WAITING) or (
+            self.end - self.merged >= CROWDED and self._journal.bytes_of(device) >= MUCH
+        )
 
     def written(self) -> Deferred[None]:
         """Fires when nothing waits any more of what was appended by now."""
@@ -151,7 +148,7 @@ class Inbox:
 
     def _wait(self) -> float:
         """Seconds until a commit may begin."""
-        wait = self._commit_every if self._bytes < MOST_IN_BLOCK and self._open else 0.0
+        wait = self._commit_every if self._queue.bytes < MOST_IN_BLOCK and self._open else 0.0
         return max(0.0, self._began + wait - float(self._reactor.seconds()))
 
     def _hurry(self) -> None:
@@ -163,7 +160,7 @@ class Inbox:
         self._starting = None
         self._writing = True
         self._began = self._reactor.seconds()
-        waiting = self._take()
+        waiting = self._queue.take(MOST_IN_BLOCK)
         records = [record for one in waiting for record in one.records]
         writing = self._in_thread(self._journal.append, records)
         writing.addCallbacks(self._written, self._failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
@@ -174,18 +171,6 @@ class Inbox:
         ):  # not before there is work: a thread would keep a server that cannot run from ending
             self._thread.start()
         return deferToThreadPool(self._reactor, self._thread, function, *arguments)
-
-    def _take(self) -> list[Waiting]:
-        """What goes into the next block."""
-        taken, size = 0, 0
-        for one in self._waiting:
-            if size + one.size > MOST_IN_BLOCK and taken:
-                break
-            size += one.size
-            taken += 1
-        waiting, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        self._bytes -= size
-        return waiting
 
     def _written(self, end: int, waiting: list[Waiting]) -> None:
         self.end = end
@@ -200,7 +185,7 @@ class Inbox:
 
     def _ended(self, waiting: list[Waiting], error: StorageError | None) -> None:
         self._writing = False
-        if self._waiting:
+        if self._queue:
             self._next()  # before all else: the disk works while those who waited are told
         self._notice(error)
         for one in waiting:
@@ -233,6 +218,6 @@ class Inbox:
             self._log.info("Readings are stored again.")
 
     def _look_idle(self) -> None:
-        if self._idle is not None and not (self._waiting or self._writing):
+        if self._idle is not None and not (self._queue or self._writing):
             idle, self._idle = self._idle, None
             self._reactor.callLater(0, idle.callback, None)  # those who waited for an answer hear it first

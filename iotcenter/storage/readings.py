@@ -17,9 +17,10 @@ from iotcenter.storage.blocks import pack_frames, pack_record, pack_report
 from iotcenter.storage.database import Database
 from iotcenter.storage.devices import check_device
 from iotcenter.storage.errors import StorageError
-from iotcenter.storage.inbox import Done, Inbox
+from iotcenter.storage.inbox import Inbox
 from iotcenter.storage.merge import Merged
 from iotcenter.storage.merging import Merger
+from iotcenter.storage.queue import Done
 from iotcenter.storage.retention import Earliest, Keep, due, earliest, keep_of, set_keep
 from iotcenter.storage.sql import change, select
 from iotcenter.storage.unmerged import newest, waiting
@@ -86,7 +87,7 @@ class Readings:
 
     def must_wait(self, device: DeviceId) -> bool:
         """Whether the device has so much in the inbox that what is left of it is for others."""
-        return self._inbox.crowded and self._inbox.has_much_of(device)
+        return self._inbox.must_wait(device)
 
     def start(self) -> None:
         """Begin to merge: whoever keeps accounts has read them by now."""

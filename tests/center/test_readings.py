@@ -93,6 +93,22 @@ class ReadingsTests(CenterTestCase):
         calm.received(report(1, 1.0))
         self.assertEqual(await acknowledged, Ack(1, 1, 1))
 
+    async def test_a_device_with_much_in_flight_leaves_room_for_the_others(self) -> None:
+        """While the disk holds up a commit, a device that sends on fills its share of what may wait, and no more."""
+        self.patch(inbox, "MOST_WAITING", 40_000)
+        self.patch(inbox, "CROWDED_WAITING", 30_000)
+        self.patch(inbox, "MUCH_WAITING", 10_000)
+        link, mad = self.join()
+        other = TestLink()
+        calm = self.center.attach((await self.accounts.add("garden-pi", "tls", "ann")).id, other, HELLO)
+        acknowledged = other.next(Ack)
+        for sequence in range(1, 300):  # in one turn of the reactor, so that nothing is written meanwhile
+            mad.received(report(sequence, "x" * 200))
+        self.assertGreater(len(link.of(Busy)), 100)
+        calm.received(report(1, 1.0))
+        self.assertEqual(other.of(Busy), [])
+        self.assertEqual(await acknowledged, Ack(1, 1, 1))
+
     async def test_what_is_stored_while_the_server_stops_is_told_to_nobody(self) -> None:
         """And it leaves nothing behind."""
         _, attachment = self.join()

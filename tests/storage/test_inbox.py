@@ -80,19 +80,32 @@ class CommitTests(InboxCase):
         self.successResultOf(self.inbox.written())
 
     async def test_crowded(self) -> None:
-        """Where there is little room left, it is known of whom much of the rest is; merging makes room again."""
+        """Where there is little room left on disk, those wait of whom much is there; merging makes room again."""
         self.patch(inbox, "CROWDED", 3 * 4096)
         self.patch(inbox, "MUCH", 4096)
         mad, calm = "1" * 32, "2" * 32
         await self.append("x" * 5000, device=mad)
-        self.assertFalse(self.inbox.crowded)
+        self.assertFalse(self.inbox.must_wait(mad))
         await self.append("x" * 10, device=calm)
-        self.assertTrue(self.inbox.crowded)
         reopened = self.opened()
         for one in (self.inbox, reopened):
-            self.assertEqual([one.has_much_of(device) for device in (mad, calm, "3" * 32)], [True, False, False])
+            self.assertEqual([one.must_wait(device) for device in (mad, calm, "3" * 32)], [True, False, False])
         self.inbox.drop(self.inbox.end)
-        self.assertFalse(self.inbox.crowded)
+        self.assertFalse(self.inbox.must_wait(mad))
+
+    async def test_crowded_in_memory(self) -> None:
+        """So it is where little more may wait for the disk; what is on its way there makes room again."""
+        self.patch(inbox, "CROWDED_WAITING", 3000)
+        self.patch(inbox, "MUCH_WAITING", 1000)
+        self.patch(inbox, "MOST_IN_BLOCK", 1500)
+        mad, calm = "1" * 32, "2" * 32
+        waiting = [self.append("x" * 1000, device=mad), self.append("x" * 500, device=calm)]
+        self.assertFalse(self.inbox.must_wait(mad))
+        waiting.append(self.append("x" * 1500, device=mad))
+        self.assertEqual([self.inbox.must_wait(device) for device in (mad, calm, "3" * 32)], [True, False, False])
+        await waiting[0]
+        self.assertFalse(self.inbox.must_wait(mad))
+        await gatherResults(waiting)
 
     async def test_one_commit(self) -> None:
         """What comes in one turn is one commit: all are told in order, and then the hook is called, once."""
