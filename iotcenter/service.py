@@ -6,7 +6,7 @@ import atexit
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,6 +66,14 @@ def Options() -> usage.Options:
             ["config", "c", None, "a TOML file with settings"],
             *([name, None, None, what] for name, what in [*flags, *FLAGS]),
         ]
+
+        def parseOptions(self, options: Sequence[str] | None = None) -> None:
+            """Take no abbreviations: whoever means HTTP with ``--http`` shall not get HTTPS."""
+            for word in options or ():
+                name, _, _ = word.removeprefix("--").partition("=")
+                if word.startswith("--") and not {name, f"{name}="} & set(self.longOpt):
+                    raise usage.UsageError(f"there is no option --{name}")
+            super().parseOptions(options)
 
     return ServerOptions()
 

@@ -37,11 +37,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="iotdevice",
         description="Joins this device to an IotCenter, and says how it stands. "
         "The agent itself is run by: twistd -n iotdevice",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"iotdevice {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     enroll = commands.add_parser(
-        "enroll", help="join a center, with the token that it gave", description=_enroll.__doc__
+        "enroll", help="join a center, with the token that it gave", description=_enroll.__doc__, allow_abbrev=False
     )
     enroll.add_argument("token", metavar="TOKEN", help="the token, or - to read it from standard input")
     enroll.add_argument(
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     enroll.set_defaults(run=_enroll)
     status = commands.add_parser(
-        "status", help="say who this device is, and how it stands", description=_status.__doc__
+        "status", help="say who this device is, and how it stands", description=_status.__doc__, allow_abbrev=False
     )
     status.set_defaults(run=_status)
     registrar = commands.add_parser(
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         help="be a device with only a name and a password",
         usage="iotdevice registrar [COMMAND] DEVICE-ID HOST PORT DEVICE-PORT ...",
         description=_registrar.__doc__,
+        allow_abbrev=False,
     )
     fill(registrar, _registrar)
     for command in (enroll, status):

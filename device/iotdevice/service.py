@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.python import usage
@@ -26,6 +27,14 @@ class Options(usage.Options):
             "The application's file. [default: what iotdevice.toml says, else app.py in the data directory]",
         ],
     ]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Take no abbreviations: what one means today may be another option tomorrow."""
+        for word in options or ():
+            name, _, _ = word.removeprefix("--").partition("=")
+            if word.startswith("--") and not {name, f"{name}="} & set(self.longOpt):
+                raise usage.UsageError(f"there is no option --{name}")
+        super().parseOptions(options)
 
 
 def makeService(options: Options) -> Agent:

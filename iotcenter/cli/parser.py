@@ -55,6 +55,7 @@ def make_parser() -> ArgumentParser:
         description="The administrator's way into an IotCenter server that runs on this machine.",
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"IotCenter {__version__}")
     top.add_argument("--data", type=Path, metavar="DIR", help="the server's data directory (default: ./iotcenter-data)")
@@ -80,19 +81,22 @@ class _Group:
 
     def group(self, name: str, about: str) -> _Group:
         """Commands behind another word."""
-        return _Group(self._commands.add_parser(name, help=about, description=f"{about[:1].upper()}{about[1:]}."))
+        return _Group(self._add_parser(name, about, f"{about[:1].upper()}{about[1:]}."))
 
     def command(self, name: str, run: Run, *arguments: str) -> ArgumentParser:
         """A command, whose help is the docstring of the function that carries it out, with its positional arguments."""
         about = run.__doc__ or ""
         help_line = about.partition(". ")[0].rstrip(".")
-        parser = self._commands.add_parser(name, help=f"{help_line[:1].lower()}{help_line[1:]}", description=about)
+        parser = self._add_parser(name, f"{help_line[:1].lower()}{help_line[1:]}", about)
         for argument in arguments:
             parser.add_argument(argument, metavar=argument.upper())
         parser.add_argument("--json", action="store_true", help="print what the API answers")
         parser.add_argument("--data", type=Path, default=SUPPRESS, help=SUPPRESS)
         parser.set_defaults(run=run)
         return parser
+
+    def _add_parser(self, name: str, help: str, description: str) -> ArgumentParser:
+        return self._commands.add_parser(name, help=help, description=description, allow_abbrev=False)
 
 
 def _add_server(group: _Group) -> None:

@@ -55,7 +55,9 @@ def fill(parser: ArgumentParser, run: Callable[[Namespace], int]) -> None:
     parser.formatter_class = RawDescriptionHelpFormatter
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     for name, about in COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=f"{about[:1].upper()}{about[1:]}.")
+        command = commands.add_parser(
+            name, help=about, description=f"{about[:1].upper()}{about[1:]}.", allow_abbrev=False
+        )
         _add_place(command)
         _add_way(command)
         if name in ("register", "deregister"):
