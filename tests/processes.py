@@ -144,7 +144,7 @@ async def until(
 
 
 async def until(
-    reactor: Any, condition: Callable[[], Any], what: Words, within: float = 30.0, every: float = LOOK_EVERY
+    reactor: Any, condition: Callable[[], Any], what: Words, within: float = 60.0, every: float = LOOK_EVERY
 ) -> Any:
     """What ``condition`` gives, as soon as that is true; looked at ``every`` so many seconds.
 

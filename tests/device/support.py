@@ -129,8 +129,6 @@ class Case(SynchronousTestCase):
 class ReactorCase(TestCase):
     """The same, where the reactor runs."""
 
-    timeout = 60
-
     def folder(self) -> Path:
         """A new directory."""
         path = Path(self.mktemp())

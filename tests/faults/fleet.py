@@ -20,10 +20,10 @@ from tests.processes import until
 
 APP = Path(__file__).parent / "counting_app.py"
 
-BACK_WITHIN = 20.0
+BACK_WITHIN = 60.0
 """Seconds in which all devices are to be back after a restart of the server, whose absence makes their pauses grow."""
 
-DRAINED_WITHIN = 30.0
+DRAINED_WITHIN = 60.0
 """Seconds in which the devices hand in all that waits, once they make nothing more."""
 
 LOOK_INTO_IT = 0.2

@@ -12,7 +12,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
-from iotcenter.transports.tls_connection import GOODBYE_WITHIN
 from iotcenter.wire.heartbeat import PATIENCE
 from iotcenter.wire.messages import Hello, Ping, Pong, Welcome
 from tests.daemons import AgentProcess, ServerProcess
@@ -21,8 +20,9 @@ from tests.processes import Program, until
 from tests.transports.support import TLSTestCase, client_context
 
 HEARTBEAT = 1.5
-DETECTED_WITHIN = HEARTBEAT * PATIENCE * 1.5
-"""Seconds from the cut until it shows: half as much again as the heartbeat needs."""
+DETECTED_WITHIN = HEARTBEAT * PATIENCE + 10
+"""Seconds from the cut until it shows: a busy machine may take longer than the heartbeat needs. TCP alone would not
+notice for minutes."""
 
 IOTDEVICE = (sys.executable, "-c", "from iotdevice.cli import main; raise SystemExit(main())")
 
@@ -121,11 +121,9 @@ class TakeoverTests(TLSTestCase):
         welcome = new.next(Welcome)
         new.send(Hello(boot=2))
         await welcome
-        began = self.reactor.seconds()
         await until(
             self.reactor, lambda: network.connections(os.getpid(), self.service.port) == 1, "there are two links"
         )
-        self.assertLess(self.reactor.seconds() - began, 1.5 * GOODBYE_WITHIN)
         pong = new.next(Pong)
         new.send(Ping())
         await pong

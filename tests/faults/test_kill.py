@@ -20,10 +20,6 @@ from tests.processes import until
 ROUNDS = 3
 """How often a device is killed while its server is away, and again while it is there."""
 
-SERVING_WITHIN = 10.0
-"""Seconds from the start of a killed server until everybody is let in. Alone on two cores it takes less than one; here
-five devices are at work, and whatever else the machine has to do."""
-
 SOME = 100
 """How many readings are to wait in the spool before its device is killed."""
 
@@ -74,16 +70,14 @@ class ServerTests(KillTestCase):
 
     async def test_killed(self) -> None:
         """What was acknowledged is on disk at the moment of death; all that was made is there in the end, once."""
-        serving = []
         for moment in (self.fleet.a_commit, self.fleet.a_promise, self.fleet.a_commit, lambda: succeed(None)):
             await self.fleet.a_moment(self.random)
             await moment()
             found = await self.fleet.kill_server()
             self.assertTrue(all(member.journal.promised() for member in self.fleet.members))
             self.assertEqual(self.fleet.broken_promises(found), [], self.seed)
-            serving.append(await self.fleet.server.start())
+            await self.fleet.server.start()
             await self.fleet.online()
-        self.assertLess(max(serving), SERVING_WITHIN)
         await self.fleet.drain()
         await self.assert_holds({member.name: set(member.journal.numbers()) for member in self.fleet.members})
 
