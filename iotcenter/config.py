@@ -20,6 +20,10 @@ from iotcenter.model import LogLevel
 KeptDays = Annotated[int, Meta(ge=0, le=36500)]
 
 
+MAX_FILE = 1024 * 1024
+"""Bytes of a configuration, far more than anybody writes: a wrong name may be that of a disk."""
+
+
 class ConfigError(Exception):
     """A setting is wrong; the text is one line for the operator."""
 
@@ -158,10 +162,14 @@ def load_config(file: Path | None, flags: Mapping[str, str], transports: Mapping
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as opened:
+            content = opened.read(MAX_FILE + 1)
+        if len(content) > MAX_FILE:
+            raise ConfigError(f"{file}: it is too long for a configuration, which has {MAX_FILE} bytes at most")
+        return tomllib.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: {error}") from None
 
 

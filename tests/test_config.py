@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from iotcenter import config
 from iotcenter.config import Config, ConfigError, load_config
 from iotcenter.transports.tls import TLSSettings
 
@@ -85,3 +86,6 @@ class ConfigTests(SynchronousTestCase):
         with self.assertRaises(ConfigError) as caught:
             load_config(Path("/nowhere/iotcenter.toml"), {}, {})
         self.assertEqual(str(caught.exception), "/nowhere/iotcenter.toml: No such file or directory")
+        self.assertIn("too long for a configuration", self.complaint("#" * config.MAX_FILE + "\n"))
+        self.assertIn("Exceeds the limit", self.complaint("a = 1" + "0" * 10_000))
+        self.assertIn("maximum recursion depth", self.complaint("a = " + "[" * 100_000))

@@ -22,6 +22,10 @@ DEFAULT_UDP_PORT = 9999
 """Likewise over UDP."""
 
 
+MAX_FILE = 1024 * 1024
+"""Bytes of ``iotdevice.toml``, far more than anybody writes: a device has little memory."""
+
+
 class ConfigError(Exception):
     """A setting is wrong; the text says which, what was found, and what may stand there."""
 
@@ -109,12 +113,7 @@ def data_directory(given: str | None) -> Path:
 
 def load_settings(directory: Path) -> Settings:
     """The settings in ``directory``. Raises ``ConfigError``."""
-    try:
-        given = tomllib.loads((directory / FILE).read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{directory / FILE}: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"{directory / FILE}: {error}") from None
+    given = _read(directory / FILE)
     try:
         _refuse_unknown(given, Settings, "")
         settings = _converted(given)
@@ -122,6 +121,19 @@ def load_settings(directory: Path) -> Settings:
     except ConfigError as error:
         raise ConfigError(f"{directory / FILE}: {error}") from None
     return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MAX_FILE + 1)
+        if len(content) > MAX_FILE:
+            raise ConfigError(f"{file}: it is too long for a configuration, which has {MAX_FILE} bytes at most")
+        return tomllib.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: {error}") from None
 
 
 def parse_address(text: str, default: int = DEFAULT_PORT) -> Address:

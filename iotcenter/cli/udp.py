@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def master_key(api: Api, given: Namespace) -> Answer:
 def _read(file: str) -> str:
     """The hexadecimal digits in a file, however they are spaced."""
     try:
-        text = sys.stdin.read(MAX_MASTER) if file == "-" else Path(file).read_text("ascii")[:MAX_MASTER]
+        with nullcontext(sys.stdin) if file == "-" else Path(file).open(encoding="ascii") as opened:
+            text = opened.read(MAX_MASTER)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} cannot be read: {error}") from None
     digits = re.sub(r"[\s:]", "", text)

@@ -138,7 +138,8 @@ def log_fault(path: Path) -> str | None:
     Its shared index, where it is still there, says how long it must be: it is written after the log was synced.
     """
     try:
-        index = Path(f"{path}-shm").read_bytes()[: FOLDED + 4]
+        with Path(f"{path}-shm").open("rb") as file:
+            index = file.read(FOLDED + 4)
     except OSError:
         return None
     if len(index) < FOLDED + 4 or len(set(INDEX_HEADER.unpack_from(index))) != 1:

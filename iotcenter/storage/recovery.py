@@ -23,6 +23,9 @@ FOLDER = "damaged"
 
 REPORT = "report.txt"
 
+MAX_REPORT = 64 * 1024
+"""Bytes of a report that are shown, many times what we write: the folder is anybody's who keeps the damaged files."""
+
 SHOWN = {"device": "devices", "reading": "readings", "user": "users", "token": "API tokens", "command": "commands"}
 """The tables that people know, and what they call what is in them."""
 
@@ -93,8 +96,8 @@ def reports(directory: Path) -> tuple[str, ...]:
     """What was said of each database whose damaged files are still kept in the data directory ``directory``."""
     found = []
     for file in sorted((directory / FOLDER).glob(f"*/{REPORT}")):
-        with suppress(OSError):
-            found.append(file.read_text("utf-8"))
+        with suppress(OSError), file.open("rb") as report:
+            found.append(report.read(MAX_REPORT).decode("utf-8", "replace"))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ import iotcenter
 from iotdevice import __version__
 from iotdevice.apps import EXAMPLE, app_file, start_app
 from iotdevice.config import (
+    MAX_FILE,
     Address,
     ConfigError,
     Settings,
@@ -71,6 +72,9 @@ class SettingsTests(Case):
             ('server = "c"\nspool = 3', "spool: Expected `object`, got `int`, found 3"),
             ("", "server: '' is not an address"),
             ('server = "c', "Unterminated string"),
+            ("#" * MAX_FILE + "\n", "too long for a configuration"),
+            ("a = 1" + "0" * 10_000, "Exceeds the limit"),
+            ("a = " + "[" * 100_000, "maximum recursion depth"),
         ):
             with self.assertRaises(ConfigError) as error:
                 self.load(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ class TrustTests(SynchronousTestCase):
     def test_files(self) -> None:
         """A file that is missing, or holds something else, is named."""
         file = Path(self.mktemp())
-        for prepare in (lambda: None, lambda: file.write_text("x")):
+        for prepare in (lambda: None, lambda: file.write_text("x"), lambda: os.truncate(file, 2**40)):
             prepare()
             with self.assertRaises(BadTrust) as caught:
                 read_root(file)

@@ -154,6 +154,11 @@ class FlippedTests(DamageTestCase):
         first, _, _ = await self.found()
         again, _, _ = await self.found()
         self.assertEqual(first[0], again[0])
+        [report] = (self.directory / recovery.FOLDER).glob(f"*/{recovery.REPORT}")
+        with report.open("r+b") as file:
+            file.write(b"\xff")
+        again, _, _ = await self.found()
+        self.assertEqual(again[0], f"\N{REPLACEMENT CHARACTER}{first[0][1:]}")
         shutil.rmtree(self.directory / recovery.FOLDER)
         self.assertNotIn(first[0], (await self.found())[0])
 

@@ -21,6 +21,10 @@ from iotdevice.tls import UntrustedServer
 NONE_GIVEN = f"how shall the server be known? Give --fingerprint or --root: {WHERE}. For clear text give --plain"
 
 
+MAX_FILE = 256 * 1024
+"""Bytes that are read of a certificate, which is a few kilobytes."""
+
+
 class BadTrust(Exception):
     """What was given is no fingerprint and no certificate; the text says why."""
 
@@ -36,7 +40,8 @@ def read_fingerprint(text: str) -> bytes:
 def read_root(file: Path) -> bytes:
     """The fingerprint of the certificate (PEM) in ``file``. Raises ``BadTrust``."""
     try:
-        return fingerprint(load_pem_x509_certificate(file.read_bytes()))
+        with file.open("rb") as opened:
+            return fingerprint(load_pem_x509_certificate(opened.read(MAX_FILE)))
     except OSError as error:
         raise BadTrust(f"{file} cannot be read: {error.strerror}") from None
     except ValueError:
