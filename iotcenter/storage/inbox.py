@@ -32,7 +32,7 @@ MUCH_WAITING = MOST_WAITING // 4
 """Bytes of one device that wait for the disk from which on it has to wait itself where that is crowded: a fast link
 fills all of it while the disk holds up one commit."""
 
-MOST_BACKLOG = 256 * 1024 * 1024
+MOST_BACKLOG = 512 * 1024 * 1024
 """Bytes on disk that may wait to be merged: a burst of some 15 seconds at the highest rate, and an hour of the same
 work where it is spread. Past it devices keep their readings."""
 

@@ -112,7 +112,7 @@ class Merger:
         self._merging = True
         self._began = self._reactor.seconds()
         try:
-            readings = math.ceil(merge.MOST_AT_ONCE * (1.0 if self._urgent else self._pace.share))
+            readings = math.ceil(merge.MOST_AT_ONCE * (1.0 if self._urgent else self._pace.piece))
             self._database.join(Merge(self._inbox, self._intake, self._aside, self._ended, readings))
         except StorageError as error:  # so much is to be written that this has to wait
             self._failed(error)

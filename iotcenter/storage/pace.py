@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from iotcenter.storage.inbox import MOST_BACKLOG
 
-LEAST_SHARE = 0.1
-"""Share of the time for merging during a burst, while the backlog is small. It grows with the backlog, to all of it
-where that is at half of its bound: a burst is acknowledged first and merged later, and goes on for ever at the rate at
-which merging keeps up."""
+LEAST_SHARE = 0.05
+"""Share of the time for merging during a burst: that is acknowledged first and merged later."""
 
-BURST = 0.5
+CALM = MOST_BACKLOG // 2
+"""Bytes of the backlog from which on merging takes more of the time though a burst goes on, and all of it half-way from
+there to the bound. So a burst goes on for ever at the rate at which merging keeps up."""
+
+BURST = 0.8
 """What comes in is a burst where merging would take a larger share of the time to keep up with it."""
+
+LEAST_PIECE = 0.4
+"""The smallest piece that is merged at once, of the largest: what each costs besides is shared by more."""
 
 LITTLE = 0.25
 """Below this share merging is in nobody's way, and takes what is left."""
@@ -28,8 +33,8 @@ SHORTEST = 0.001
 class Pace:
     """Watches what comes into the inbox between one merge and the next. Positions and sizes are in bytes.
 
-    ``share`` is how much of the time is for merging, and how much of what it does at most it should do at once: who
-    waits to be acknowledged waits for a piece of that length now and then.
+    ``share`` is how much of the time is for merging, and ``piece`` how much of what it does at most it should do at
+    once: who waits to be acknowledged waits for a piece of that length now and then.
     """
 
     def __init__(self) -> None:
@@ -45,8 +50,14 @@ class Pace:
         coming = (end - self._seen) / max(now - self._seen_at, took, SHORTEST)
         self._seen, self._seen_at = end, now
         needed = coming * took / max(merged, 1)
-        self.share = min(1.0, _share(needed) + (end - position) / (MOST_BACKLOG / 2))
+        pressing = max(0, end - position - CALM) / (CALM / 2)
+        self.share = min(1.0, _share(needed) + pressing)
         return min(LONGEST_PAUSE, took * (1.0 / self.share - 1.0))
+
+    @property
+    def piece(self) -> float:
+        """How much is to be merged at once, of the most."""
+        return max(LEAST_PIECE, self.share)
 
 
 def _share(needed: float) -> float:

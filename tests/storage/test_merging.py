@@ -139,7 +139,7 @@ class MergingTests(ReadingsCase):
 class Leisure:
     """A pace of which a test knows how leisurely it is."""
 
-    share = 0.2
+    piece = 0.2
 
     def pause(self, now: float, took: float, merged: int, position: int, end: int) -> float:
         """Seven seconds."""
