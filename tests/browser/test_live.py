@@ -62,7 +62,9 @@ class LiveTests(BrowserCase):
         def act(page: Page) -> None:
             page.locator("[data-key=attic]").evaluate("card => { card.marked = true }")
             cellar = self.on_server(make_device, self.house.parts, "cellar")
+            expect(page.locator("[data-presence=cellar]")).to_have_text("never connected")
             self.on_server(cellar.connect)
+            expect(page.locator("[data-presence=cellar]")).to_have_text("online")
             self.on_server(cellar.report, {"humidity": 57})
             expect(page.locator("[data-key=cellar] [data-series=humidity] .number")).to_have_text("57")
             self.assertTrue(page.locator("[data-key=attic]").evaluate("card => card.marked"))

@@ -12,8 +12,8 @@ function each(attribute, device, change) {
 
 function show({ name, state, reason, last_seen: seen }) {
   each("presence", name, (element) => {
-    element.dataset.state = state;
-    element.textContent = STATES[state];
+    element.dataset.state = seen === null ? "new" : state;
+    element.textContent = seen === null ? _("never connected") : STATES[state];
   });
   each("reason", name, (element) => { element.textContent = sentence(translated(reason)); });
   each("when-offline", name, (element) => { element.hidden = element.disabled = state !== "offline"; });

@@ -73,11 +73,11 @@ class Moment:
 
     def short(self, time: float) -> str:
         """The time of day, and the day where it is another than today: ``14:03:22``, ``21 Nov, 14:03:22``."""
-        at, today = self.local(time), self.local(self.now)
-        if at.date() == today.date():
-            return self._clock(at)
-        year = "" if at.year == today.year else f" {at.year}"
-        return f"{_day(at)}{year}, {self._clock(at)}"
+        return self._with_day(time, self._clock(self.local(time)))
+
+    def minute(self, time: float) -> str:
+        """The same without seconds, for what is as long as minutes: ``14:03``, ``21 Nov, 14:03``."""
+        return self._with_day(time, self._clock(self.local(time), "%M"))
 
     def ago(self, time: float) -> str:
         """How long ago, or in how long: ``now``, ``12 s ago``, ``in 3 min``."""
@@ -86,11 +86,18 @@ class Moment:
             return _("now")
         return _("%(length)s ago", length=coarse(passed)) if passed > 0 else _("in %(length)s", length=coarse(-passed))
 
-    def _clock(self, at: datetime) -> str:
-        """The time of day: ``14:03:22``, or ``2:03:22 pm``."""
+    def _with_day(self, time: float, clock: str) -> str:
+        at, today = self.local(time), self.local(self.now)
+        if at.date() == today.date():
+            return clock
+        year = "" if at.year == today.year else f" {at.year}"
+        return f"{_day(at)}{year}, {clock}"
+
+    def _clock(self, at: datetime, below: str = "%M:%S") -> str:
+        """The time of day: ``14:03:22``, or ``2:03:22 pm``; ``below`` is what is shown below the hours."""
         if not self.twelve:
-            return f"{at:%H:%M:%S}"
-        return f"{(at.hour - 1) % 12 + 1}:{at:%M:%S}{THIN_SPACE}{'am' if at.hour < 12 else 'pm'}"
+            return f"{at:%H}:{at:{below}}"
+        return f"{(at.hour - 1) % 12 + 1}:{at:{below}}{THIN_SPACE}{'am' if at.hour < 12 else 'pm'}"
 
 
 def _day(at: datetime) -> str:

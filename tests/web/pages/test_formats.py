@@ -115,6 +115,13 @@ class MomentTests(SynchronousTestCase):
                 moment = Moment(cases["now"], zone, twelve)
                 self.assertEqual((moment.exact(time), moment.short(time)), (exact, short), (time, zone))
 
+    def test_to_the_minute(self) -> None:
+        """What is as long as minutes is told without seconds."""
+        noon = 1795348800.0
+        told = {(noon, False): "12:00", (noon, True): "12:00\u202fpm", (noon - 86400, False): "21 Nov, 12:00"}
+        for (time, twelve), text in told.items():
+            self.assertEqual(Moment(noon, "UTC", twelve).minute(time), text)
+
     def test_what_is_usual(self) -> None:
         """Without a choice, clocks go as is usual where the browser's first language is spoken."""
         cases = {("en-US", "de"): True, ("de", "en-US"): False, ("en",): True, ("en-GB",): False, ("zh-Hant-TW",): True}
