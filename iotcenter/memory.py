@@ -9,6 +9,11 @@ from typing import Any
 LARGE_BLOCK = 4 * 1024 * 1024
 """From how many bytes on a block of memory goes back to the system at once when it is freed."""
 
+BETWEEN_LOOKS = 10_000
+"""By how many objects there must be more before garbage is looked for among the new ones: a megabyte or so. A burst
+makes some thousand that live for a moment. With Python's 700 they were searched all the time, which took a twentieth of
+a busy server."""
+
 _M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
 
 
@@ -25,6 +30,7 @@ def settle() -> None:
     trim = _from_glibc("malloc_trim")
     if trim is not None:
         trim(0)
+    gc.set_threshold(BETWEEN_LOOKS)
     gc.freeze()  # code and what was just read stay: looking for garbage among them took a tenth of a busy server
 
 

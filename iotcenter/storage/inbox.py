@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 from iotcenter.model import DeviceId
 from iotcenter.storage.errors import Busy, Closed, StorageError
 from iotcenter.storage.journal import MOST_IN_BLOCK, Journal, View
 from iotcenter.storage.queue import Done, Queue, Waiting
+from iotcenter.storage.worker import Worker
 
 MOST_WAITING = 8 * 1024 * 1024
 """Bytes that may wait for the next commits: a fast disk writes them in a fraction of a second. Where the disk does not
@@ -57,7 +56,7 @@ class Inbox:
         self._journal = Journal(directory)
         self._reactor = reactor
         self._commit_every = max(commit_every, LEAST_EVERY)
-        self._thread = ThreadPool(1, 1, "inbox")
+        self._thread = Worker(reactor, "inbox")
         self._queue = Queue()
         self._appended = self._ended_with = 0
         self._watching: list[tuple[int, Deferred[None]]] = []
@@ -138,7 +137,7 @@ class Inbox:
         """All before the position ``merged`` is in the database now, and may go."""
         self.merged = merged
         if self._open:
-            self._in_thread(self._journal.drop, merged).addErrback(
+            self._thread.do(self._journal.drop, merged).addErrback(
                 lambda failure: self._log.warn("{why}", why=failure.getErrorMessage())
             )
 
@@ -162,15 +161,8 @@ class Inbox:
         self._began = self._reactor.seconds()
         waiting = self._queue.take(MOST_IN_BLOCK)
         records = [record for one in waiting for record in one.records]
-        writing = self._in_thread(self._journal.append, records)
+        writing = self._thread.do(self._journal.append, records)
         writing.addCallbacks(self._written, self._failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
-
-    def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        if (
-            not self._thread.started
-        ):  # not before there is work: a thread would keep a server that cannot run from ending
-            self._thread.start()
-        return deferToThreadPool(self._reactor, self._thread, function, *arguments)
 
     def _written(self, end: int, waiting: list[Waiting]) -> None:
         self.end = end

@@ -45,6 +45,9 @@ MAX_COMMANDS = 16
 """The most commands under way on one device. The server sends no more before one of them ends, and a device refuses
 more: a queue belongs where its owner sees it."""
 
+# ``gc=False`` is for what comes with every reading: it refers to nothing that could refer back to it, so looking for
+# garbage among it finds none.
+
 Certificate = Annotated[bytes, Meta(max_length=8192)]
 Boot = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Sequence = Annotated[int, Meta(ge=1, le=2**32 - 1)]
@@ -82,7 +85,7 @@ class Welcome(Message, frozen=True, tag=2):
     files: Counter = 0
 
 
-class Report(Message, frozen=True, tag=3):
+class Report(Message, frozen=True, gc=False, tag=3):
     """Readings, numbered one by one from ``sequence`` within the device's ``boot``.
 
     ``time`` is the device's own clock when it sent the report, 0 where it has none: the server sets the readings right
@@ -102,7 +105,7 @@ class Refusal(Struct, frozen=True, array_like=True):
     reason: Text
 
 
-class Ack(Message, frozen=True, tag=4):
+class Ack(Message, frozen=True, gc=False, tag=4):
     """``count`` readings from ``sequence`` on are on disk, or refused for good: the device may forget them."""
 
     boot: Boot
