@@ -8,8 +8,8 @@ from iotcenter.center.attendance import Attendance
 from iotcenter.center.errors import UnknownDevice
 from iotcenter.center.events import Events
 from iotcenter.center.known import Brief, KnownDevice
+from iotcenter.center.lengths import in_words
 from iotcenter.center.lost import Lost
-from iotcenter.center.presence import in_words
 from iotcenter.center.subscribers import DeviceEvent, RemovedEvent, Subscribers
 from iotcenter.identity.accounts import Accounts
 from iotcenter.identity.enrollment import require_device_name

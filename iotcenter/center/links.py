@@ -12,7 +12,7 @@ from iotcenter import __version__
 from iotcenter.center.devices import Devices
 from iotcenter.center.keeper import Keeper
 from iotcenter.center.known import KnownDevice
-from iotcenter.center.presence import in_words
+from iotcenter.center.lengths import in_words
 from iotcenter.center.readings import Arrived
 from iotcenter.center.subscribers import PresenceEvent, Subscribers
 from iotcenter.interfaces import Clock, Link, Refused

@@ -13,7 +13,7 @@ from iotcenter.center.devices import Devices
 from iotcenter.center.errors import TunnelRefused
 from iotcenter.center.events import Events
 from iotcenter.center.known import KnownDevice
-from iotcenter.center.presence import in_words
+from iotcenter.center.lengths import in_words
 from iotcenter.center.tunnel_words import cannot_reach
 from iotcenter.center.tunnels import Opener, Session, Tunnels
 from iotcenter.interfaces import Clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from iotcenter.center.lengths import in_words
 from iotcenter.model import PresenceState
 
 LATE_AFTER = 3.0
@@ -25,14 +26,3 @@ def judge(linked: bool, last_heard: float | None, every: float, now: float) -> t
     if every > 0 and silence > max(LATE_AFTER * every, AT_LEAST):
         return PresenceState.LATE, f"no readings for {in_words(silence)}, expected every {in_words(every)}"
     return PresenceState.ONLINE, ""
-
-
-def in_words(seconds: float) -> str:
-    """A length of time as people say it: ``45 s``, ``3 min``, ``2 h``, ``5 days``."""
-    if seconds < 60:
-        return f"{seconds:g} s" if seconds < 10 and seconds != int(seconds) else f"{int(seconds)} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min"
-    if seconds < 2 * 86400:
-        return f"{int(seconds // 3600)} h"
-    return f"{int(seconds // 86400)} days"

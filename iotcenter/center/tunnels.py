@@ -13,8 +13,8 @@ from iotcenter.center.devices import Devices
 from iotcenter.center.errors import TunnelRefused, UnknownDevice
 from iotcenter.center.events import Events
 from iotcenter.center.known import KnownDevice
+from iotcenter.center.lengths import in_words
 from iotcenter.center.links import DeviceLink
-from iotcenter.center.presence import in_words
 from iotcenter.center.tunnel_words import cannot_reach
 from iotcenter.interfaces import Clock, Refused
 from iotcenter.logs import LogLimit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.center.known import in_label
-from iotcenter.center.presence import in_words, judge
+from iotcenter.center.lengths import in_words
+from iotcenter.center.presence import judge
 from iotcenter.model import PresenceState
 
 

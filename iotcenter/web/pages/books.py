@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iotcenter.center.presence import in_words
+from iotcenter.center.lengths import in_words
 from iotcenter.model import Account, ClockState, Device
 from iotcenter.texts import _, ngettext
 from iotcenter.web.pages.units import number, point
