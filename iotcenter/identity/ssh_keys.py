@@ -18,8 +18,7 @@ from iotcenter.finishing import finishing
 from iotcenter.identity.errors import Unfit
 from iotcenter.identity.users import canonical
 from iotcenter.identity.watchers import Watchers
-from iotcenter.model import Noun
-from iotcenter.storage.ssh_keys import Holder, SshKeyRow
+from iotcenter.storage.ssh_keys import Holder, SshKey
 from iotcenter.storage.store import Store
 from iotcenter.texts import _
 
@@ -32,18 +31,6 @@ RSA_BITS = (2048, 8192)
 """Shorter RSA keys can be broken; a signature by a longer one takes milliseconds to check."""
 
 KINDS = "ssh-ed25519, ecdsa-sha2-nistp256, -384 and -521, and ssh-rsa"
-
-
-class SshKey(Noun, frozen=True, omit_defaults=False):
-    """A user's key as others see it. ``key`` is its type and itself in Base64; ``fingerprint`` is as ``ssh-keygen -l``
-    shows it."""
-
-    fingerprint: str
-    user: str
-    key: str
-    comment: str
-    created: float
-    last_used: float | None = None
 
 
 class SshKeys:
@@ -60,7 +47,7 @@ class SshKeys:
 
     async def list(self, user: str) -> tuple[SshKey, ...]:
         """The keys of a user, oldest first. Fails with storage's ``NotFound``."""
-        return tuple(_shown(row) for row in await self._store.all(canonical(user)))
+        return await self._store.all(canonical(user))
 
     @finishing
     async def add(self, user: str, text: str) -> SshKey:
@@ -69,9 +56,9 @@ class SshKeys:
         Fails with ``Unfit`` where that is none, and with storage's ``NotFound``, ``NameTaken`` and ``TooManyKeys``.
         """
         key, comment = parse(text)
-        row = SshKeyRow(fingerprint_of_line(key), canonical(user), key, comment, self._seconds())
+        row = SshKey(fingerprint_of_line(key), canonical(user), key, comment, self._seconds())
         await self._store.add(row)
-        return _shown(row)
+        return row
 
     @finishing
     async def remove(self, user: str, fingerprint: str) -> None:
@@ -136,7 +123,3 @@ def _checked(line: str) -> str:
     elif not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
         raise Unfit("key", _("keys of that kind cannot be used here; these can: %(kinds)s", kinds=KINDS))
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
-
-
-def _shown(row: SshKeyRow) -> SshKey:
-    return SshKey(row.fingerprint, row.user, row.key, row.comment, row.created, row.last_used)

@@ -6,14 +6,13 @@ import re
 import secrets
 from collections.abc import Callable
 
-from msgspec import Struct
 from twisted.logger import Logger
 
 from iotcenter.identity.digest import digest_of
 from iotcenter.identity.errors import Unfit
 from iotcenter.model import Role
 from iotcenter.storage.store import Store
-from iotcenter.storage.tokens import TokenRow
+from iotcenter.storage.tokens import ApiToken
 from iotcenter.texts import _
 
 PREFIX = "iotc_"
@@ -27,18 +26,6 @@ COARSE = 300.0
 
 NAME = r"[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9._@-])?"
 """What a token may be called: one word or some, that fit into a path."""
-
-
-class ApiToken(Struct, frozen=True):
-    """A program's way in, without its secret. One without ``expires`` lasts until it is removed; one with an ``owner``
-    may never do more than they, and goes with them."""
-
-    name: str
-    role: Role
-    created: float
-    expires: float | None = None
-    last_used: float | None = None
-    owner: str | None = None
 
 
 class ApiTokens:
@@ -58,7 +45,7 @@ class ApiTokens:
         if expires is not None and expires <= now:
             raise Unfit("expires", _("that time is over already"))
         secret = PREFIX + secrets.token_urlsafe(32)
-        await self._store.add(digest_of(secret), TokenRow(name, role, now, expires, owner=owner))
+        await self._store.add(digest_of(secret), ApiToken(name, role, now, expires, owner=owner))
         return secret
 
     async def find(self, secret: str) -> ApiToken | None:
@@ -71,16 +58,15 @@ class ApiTokens:
             return None
         if row.last_used is None or now - row.last_used >= COARSE:
             self._note_use(digest, now)
-        return _token(row)
+        return row
 
     async def list(self) -> tuple[ApiToken, ...]:
         """Every token, by name, also those that have expired."""
-        return tuple(_token(row) for row in await self._store.all())
+        return await self._store.all()
 
     async def named(self, name: str) -> ApiToken | None:
         """The token of that name."""
-        row = await self._store.named(name)
-        return None if row is None else _token(row)
+        return await self._store.named(name)
 
     async def remove(self, name: str) -> None:
         """Shut a program out, from its next request on."""
@@ -91,7 +77,3 @@ class ApiTokens:
         self._store.use(digest, now).addErrback(
             lambda failure: self._log.warn("a token's use was not noted: {reason}", reason=failure.getErrorMessage())
         )
-
-
-def _token(row: TokenRow) -> ApiToken:
-    return ApiToken(row.name, row.role, row.created, row.expires, row.last_used, row.owner)

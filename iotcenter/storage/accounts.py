@@ -155,6 +155,14 @@ def find_user(connection: sqlite3.Connection, name: str) -> UserRow | None:
     return find(connection, user_from, USER, name)
 
 
+def user_named(connection: sqlite3.Connection, name: str) -> UserRow:
+    """The user of that name. Raises ``NotFound``."""
+    user = find_user(connection, name)
+    if user is None:
+        raise NotFound(f"There is no user named {name}.")
+    return user
+
+
 def _add_user(connection: sqlite3.Connection, user: UserRow) -> None:
     if find_user(connection, user.name) is not None:
         raise NameTaken(f"There is already a user named {user.name}.")
@@ -203,10 +211,7 @@ def _remove_user(connection: sqlite3.Connection, name: str) -> None:
 
 def _keep_an_admin(connection: sqlite3.Connection, leaving: str) -> None:
     """Raise ``LastAdmin`` where no administrator but ``leaving`` is left, ``NotFound`` where that is nobody."""
-    user = find_user(connection, leaving)
-    if user is None:
-        raise NotFound(f"There is no user named {leaving}.")
-    if user.role is Role.ADMIN and select(connection, OTHER_ADMINS, leaving) == [(0,)]:
+    if user_named(connection, leaving).role is Role.ADMIN and select(connection, OTHER_ADMINS, leaving) == [(0,)]:
         raise LastAdmin
 
 

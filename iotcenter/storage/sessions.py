@@ -8,9 +8,8 @@ from functools import partial
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from iotcenter.storage.accounts import USER_COLUMNS, UserRow, find_user, user_from
+from iotcenter.storage.accounts import USER_COLUMNS, UserRow, user_from, user_named
 from iotcenter.storage.database import Database
-from iotcenter.storage.errors import NotFound
 from iotcenter.storage.sql import Row, change, find, find_all, milliseconds, seconds
 
 COLUMNS = "session.hash, session.created, session.last_used, session.expires, session.address, session.agent"
@@ -92,7 +91,6 @@ def _session(row: Row) -> SessionRow:
 
 def _add(connection: sqlite3.Connection, row: Row) -> None:
     user = row[1]
-    if find_user(connection, user) is None:
-        raise NotFound(f"There is no user named {user}.")
+    user_named(connection, user)
     change(connection, ADD, *row)
     change(connection, DROP_OLD, user, SESSIONS_OF_A_USER)

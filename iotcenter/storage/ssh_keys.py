@@ -8,7 +8,8 @@ from functools import partial
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from iotcenter.model import Role
+from iotcenter.model import Noun, Role
+from iotcenter.storage.accounts import user_named
 from iotcenter.storage.database import Database
 from iotcenter.storage.errors import NameTaken, NotFound, StorageError
 from iotcenter.storage.sql import Row, change, find, find_all, milliseconds, seconds, seconds_or_none, select
@@ -20,7 +21,6 @@ HOLDER = """
     SELECT user.name, user.role, user.time_zone FROM ssh_key JOIN user ON user.name = ssh_key.user
     WHERE ssh_key.fingerprint = ? AND ssh_key.user = ?
 """
-IS_USER = "SELECT 1 FROM user WHERE name = ?"
 COUNT = "SELECT count(*) FROM ssh_key WHERE user = ?"
 ADD = "INSERT INTO ssh_key (fingerprint, user, key, comment, created) VALUES (?, ?, ?, ?, ?)"
 REMOVE = "DELETE FROM ssh_key WHERE fingerprint = ? AND user = ?"
@@ -34,8 +34,9 @@ class TooManyKeys(StorageError):
     """This user has as many SSH keys as one may have: remove one first."""
 
 
-class SshKeyRow(Struct, frozen=True):
-    """A user's public key. ``key`` is its type and itself in Base64, ``fingerprint`` what ``ssh-keygen -l`` shows."""
+class SshKey(Noun, frozen=True, omit_defaults=False):
+    """A user's key as others see it. ``key`` is its type and itself in Base64; ``fingerprint`` is as ``ssh-keygen -l``
+    shows it."""
 
     fingerprint: str
     user: str
@@ -59,11 +60,11 @@ class SshKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def all(self, user: str) -> Deferred[tuple[SshKeyRow, ...]]:
+    def all(self, user: str) -> Deferred[tuple[SshKey, ...]]:
         """The keys of a user, oldest first. Fails with ``NotFound`` where there is no such user."""
         return self._database.read(partial(_all, user=user))
 
-    def add(self, row: SshKeyRow) -> Deferred[None]:
+    def add(self, row: SshKey) -> Deferred[None]:
         """Keep a key. Fails with ``NotFound``, ``NameTaken`` or ``TooManyKeys``."""
         return self._database.write(partial(_add, row=row))
 
@@ -80,18 +81,13 @@ class SshKeys:
         return self._database.write(lambda connection: change(connection, USED, milliseconds(time), fingerprint))
 
 
-def _check_user(connection: sqlite3.Connection, user: str) -> None:
-    if not select(connection, IS_USER, user):
-        raise NotFound(f"There is no user named {user}.")
-
-
-def _all(connection: sqlite3.Connection, user: str) -> tuple[SshKeyRow, ...]:
-    _check_user(connection, user)
+def _all(connection: sqlite3.Connection, user: str) -> tuple[SshKey, ...]:
+    user_named(connection, user)
     return find_all(connection, _row, KEYS, user)
 
 
-def _add(connection: sqlite3.Connection, row: SshKeyRow) -> None:
-    _check_user(connection, row.user)
+def _add(connection: sqlite3.Connection, row: SshKey) -> None:
+    user_named(connection, row.user)
     known = find(connection, _row, KEY, row.fingerprint)
     if known is not None:
         raise NameTaken("You have that key here already." if known.user == row.user else "Somebody else has that key.")
@@ -105,9 +101,9 @@ def _remove(connection: sqlite3.Connection, user: str, fingerprint: str) -> None
         raise NotFound(f"{user} has no such key.")
 
 
-def _row(row: Row) -> SshKeyRow:
+def _row(row: Row) -> SshKey:
     fingerprint, user, key, comment, created, last_used = row
-    return SshKeyRow(fingerprint, user, key, comment, seconds(created), seconds_or_none(last_used))
+    return SshKey(fingerprint, user, key, comment, seconds(created), seconds_or_none(last_used))
 
 
 def _holder(row: Row) -> Holder:

@@ -43,8 +43,9 @@ class TooManyTokens(NameTaken):
     """A user has as many tokens as one may have."""
 
 
-class TokenRow(Struct, frozen=True):
-    """A program's way in. One without ``expires`` lasts until it is removed; one with an ``owner`` goes with them."""
+class ApiToken(Struct, frozen=True):
+    """A program's way in, without its secret. One without ``expires`` lasts until it is removed; one with an ``owner``
+    may never do more than they, and goes with them."""
 
     name: str
     role: Role
@@ -60,20 +61,20 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, digest: bytes, token: TokenRow) -> Deferred[None]:
+    def add(self, digest: bytes, token: ApiToken) -> Deferred[None]:
         """Let a program in. Fails with ``NameTaken``."""
         return self._database.write(partial(_add, digest=digest, token=token))
 
-    def find(self, digest: bytes) -> Deferred[TokenRow | None]:
+    def find(self, digest: bytes) -> Deferred[ApiToken | None]:
         """The token with that secret, if there is one; whether it still counts is for the caller to say. Its role is at
         most that of its owner."""
         return self._database.read(lambda connection: find(connection, _token, TOKEN, digest))
 
-    def named(self, name: str) -> Deferred[TokenRow | None]:
+    def named(self, name: str) -> Deferred[ApiToken | None]:
         """The token of that name, if there is one."""
         return self._database.read(lambda connection: find(connection, _token, TOKEN_NAMED, name))
 
-    def all(self) -> Deferred[tuple[TokenRow, ...]]:
+    def all(self) -> Deferred[tuple[ApiToken, ...]]:
         """Every token, by name."""
         return self._database.read(lambda connection: find_all(connection, _token, TOKENS))
 
@@ -86,13 +87,13 @@ class Tokens:
         return self._database.write(partial(_remove, name=name))
 
 
-def _token(row: Row) -> TokenRow:
+def _token(row: Row) -> ApiToken:
     name, role, created, expires, last_used, owner, most = row
     allowed = Role(role) if most is None or Role(most).covers(Role(role)) else Role(most)
-    return TokenRow(name, allowed, seconds(created), seconds_or_none(expires), seconds_or_none(last_used), owner)
+    return ApiToken(name, allowed, seconds(created), seconds_or_none(expires), seconds_or_none(last_used), owner)
 
 
-def _add(connection: sqlite3.Connection, digest: bytes, token: TokenRow) -> None:
+def _add(connection: sqlite3.Connection, digest: bytes, token: ApiToken) -> None:
     if find(connection, _token, TOKEN_NAMED, token.name) is not None:
         raise NameTaken(f"There is already a token named {token.name}.")
     [(count,)] = select(connection, COUNT_OF, token.owner)

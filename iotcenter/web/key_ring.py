@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from iotcenter.identity.ssh_keys import SshKey
 from iotcenter.model import EventKind
+from iotcenter.storage.ssh_keys import SshKey
 from iotcenter.texts import _
 from iotcenter.web.owners import check_own
 from iotcenter.web.parts import Parts

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from iotcenter.identity.tokens import ApiToken
 from iotcenter.model import EventKind, Role
 from iotcenter.storage.errors import NotFound
+from iotcenter.storage.tokens import ApiToken
 from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.owners import is_own

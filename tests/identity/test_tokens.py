@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.identity.errors import Unfit
-from iotcenter.identity.tokens import COARSE, ApiToken, ApiTokens
+from iotcenter.identity.tokens import COARSE, ApiTokens
 from iotcenter.model import Role
 from iotcenter.storage.errors import NameTaken, NotFound
+from iotcenter.storage.tokens import ApiToken
 from tests.identity.support import NOW, StoreCase, failure_of
 
 

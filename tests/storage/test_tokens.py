@@ -6,7 +6,7 @@ from iotcenter.model import Role
 from iotcenter.storage import tokens
 from iotcenter.storage.accounts import Accounts
 from iotcenter.storage.errors import NameTaken, NotFound
-from iotcenter.storage.tokens import TokenRow, Tokens, TooManyTokens
+from iotcenter.storage.tokens import ApiToken, Tokens, TooManyTokens
 from tests.storage.support import NOW, DatabaseCase
 from tests.storage.test_accounts import ADA, BOB, DIGEST
 
@@ -19,23 +19,23 @@ class TokenTests(DatabaseCase):
 
     async def test_token(self) -> None:
         """A token is found by its secret, and listed by its name."""
-        token = TokenRow("grafana", Role.VIEWER, NOW, NOW + 60)
+        token = ApiToken("grafana", Role.VIEWER, NOW, NOW + 60)
         await self.tokens.add(DIGEST, token)
-        await self.tokens.add(b"other", TokenRow("backup", Role.ADMIN, NOW))
+        await self.tokens.add(b"other", ApiToken("backup", Role.ADMIN, NOW))
         await self.tokens.use(DIGEST, NOW + 1)
         used = msgspec.structs.replace(token, last_used=NOW + 1)
         self.assertEqual(await self.tokens.find(DIGEST), used)
         self.assertIsNone(await self.tokens.find(b"unknown"))
-        self.assertEqual(await self.tokens.all(), (TokenRow("backup", Role.ADMIN, NOW), used))
+        self.assertEqual(await self.tokens.all(), (ApiToken("backup", Role.ADMIN, NOW), used))
 
     async def test_name_taken(self) -> None:
         """Two tokens cannot have one name."""
-        await self.tokens.add(DIGEST, TokenRow("grafana", Role.VIEWER, NOW))
-        await self.assertFailure(self.tokens.add(b"other", TokenRow("grafana", Role.ADMIN, NOW)), NameTaken)
+        await self.tokens.add(DIGEST, ApiToken("grafana", Role.VIEWER, NOW))
+        await self.assertFailure(self.tokens.add(b"other", ApiToken("grafana", Role.ADMIN, NOW)), NameTaken)
 
     async def test_remove(self) -> None:
         """A token that is removed is found no more."""
-        await self.tokens.add(DIGEST, TokenRow("grafana", Role.VIEWER, NOW))
+        await self.tokens.add(DIGEST, ApiToken("grafana", Role.VIEWER, NOW))
         await self.tokens.remove("grafana")
         self.assertIsNone(await self.tokens.find(DIGEST))
         await self.assertFailure(self.tokens.remove("grafana"), NotFound)
@@ -45,7 +45,7 @@ class TokenTests(DatabaseCase):
         accounts = Accounts(self.database)
         await accounts.add_user(ADA)
         await accounts.add_user(BOB)
-        await self.tokens.add(DIGEST, TokenRow("grafana", Role.OPERATOR, NOW, owner="bob"))
+        await self.tokens.add(DIGEST, ApiToken("grafana", Role.OPERATOR, NOW, owner="bob"))
         for role, most in ((Role.VIEWER, Role.VIEWER), (Role.ADMIN, Role.OPERATOR), (Role.OPERATOR, Role.OPERATOR)):
             await accounts.set_role("bob", role)
             token = await self.tokens.find(DIGEST)
@@ -59,5 +59,5 @@ class TokenTests(DatabaseCase):
         self.patch(tokens, "TOKENS_OF_AN_OWNER", 1)
         await Accounts(self.database).add_user(ADA)
         for number, owner in enumerate((None, None, "ada")):
-            await self.tokens.add(bytes([number]), TokenRow(str(number), Role.VIEWER, NOW, owner=owner))
-        await self.assertFailure(self.tokens.add(b"3", TokenRow("3", Role.VIEWER, NOW, owner="ada")), TooManyTokens)
+            await self.tokens.add(bytes([number]), ApiToken(str(number), Role.VIEWER, NOW, owner=owner))
+        await self.assertFailure(self.tokens.add(b"3", ApiToken("3", Role.VIEWER, NOW, owner="ada")), TooManyTokens)

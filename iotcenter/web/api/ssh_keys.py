@@ -7,8 +7,8 @@ from typing import Annotated
 from msgspec import Meta
 from twisted.web.server import Request
 
-from iotcenter.identity.ssh_keys import SshKey
 from iotcenter.model import Role
+from iotcenter.storage.ssh_keys import SshKey
 from iotcenter.web.api.taken import Taken
 from iotcenter.web.guard import api
 from iotcenter.web.key_ring import KeyRing

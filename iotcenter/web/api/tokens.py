@@ -7,8 +7,8 @@ from typing import Annotated
 from msgspec import Meta
 from twisted.web.server import Request
 
-from iotcenter.identity.tokens import ApiToken
 from iotcenter.model import FAR_FUTURE, Noun, Role
+from iotcenter.storage.tokens import ApiToken
 from iotcenter.web.api.taken import Taken, Word
 from iotcenter.web.guard import api
 from iotcenter.web.parts import Parts
