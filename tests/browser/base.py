@@ -38,7 +38,7 @@ class BrowserCase(TestCase):
     What it does to the server it does by ``on_server``.
     """
 
-    timeout = 120
+    timeout = 300
     role = Role.ADMIN
     door = Door.HTTP
 

@@ -26,7 +26,7 @@ ARGUMENTS = (
 )
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a page may take to become as expected: this machine may be busy with other tests."""
 
 T = TypeVar("T")

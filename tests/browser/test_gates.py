@@ -69,6 +69,9 @@ HOSTILE = """</script><img src=x onerror="window.attacked=1"><b>"'&{{7*7}}\u202e
 class GateTests(BrowserCase):
     """Accessibility, errors in the console, violations of the policy, and scrolling sideways."""
 
+    timeout = 600
+    """Seconds: axe looks at some fifty pages, each a second's work of a small machine that does nothing else."""
+
     async def prepare(self) -> None:
         await super().prepare()
         devices = await populate(self.house.parts, ("attic", "cellar", "garage", "workshop"))

@@ -117,6 +117,7 @@ class SignInTests(BrowserCase):
 
         def act(page: Page) -> None:
             sign_in(page)
-            page.wait_for_url(f"{self.house.url}/")
+            expect(page.get_by_role("link", name="Devices")).to_be_visible()
+            self.assertEqual(page.url, f"{self.house.url}/")
 
         return self.visit(act, "/sign-in?next=//example.org/")
