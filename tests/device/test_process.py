@@ -182,8 +182,6 @@ class EnrollTests(ProcessCase):
 class DaemonTests(ProcessCase):
     """``twistd -n iotdevice``."""
 
-    timeout = 120
-
     async def test_not_enrolled(self) -> None:
         """A device that is not enrolled is told what to do, in one line."""
         output, status = await self.run_twistd("--data", "data")

@@ -30,8 +30,6 @@ MACS = {"cam-1": "00:11:22:33:44:01", "cam-2": "00:11:22:33:44:02"}
 class ProgramTestCase(TestCase):
     """Has a server with its registrar on, and starts clients of it."""
 
-    timeout = 120
-
     async def setUp(self) -> None:  # type: ignore[override]
         """Start the server."""
         from twisted.internet import reactor

@@ -16,6 +16,9 @@ from tests.faults.books import given
 from tests.faults.crowd import enrolled, made
 from tests.processes import Program
 
+THERE_WITHIN = 240.0
+"""Seconds in which all devices are there: thousands of handshakes are much work for both ends."""
+
 DRAINED_WITHIN = 60.0
 """Seconds in which the devices hand in all that waits."""
 
@@ -41,7 +44,7 @@ class CrowdTestCase(TestCase):
         words = [sys.executable, "-m", "tests.faults.crowd", self.folder, self.server.tls, self.every, *self.words]
         self.crowd = Program(reactor, [str(word) for word in words])
         self.addCleanup(self.crowd.end)
-        await self.crowd.until(self.all_there)
+        await self.crowd.until(self.all_there, THERE_WITHIN)
 
     def prepare(self, directory: Path) -> Mapping[str, str]:
         """Make the disk of the server, whose directory is given; the answer are environment variables for it."""

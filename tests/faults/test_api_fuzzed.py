@@ -48,8 +48,6 @@ KEPT = ("devices", "users", "enrollments", "open-ports", "devices/kitchen-pi/ret
 class FuzzTests(TestCase):
     """With the rights of an admin, of a viewer, and with none."""
 
-    timeout = 200
-
     if not SCHEMATHESIS.exists():
         skip = "not installed: schemathesis (see tests/requirements.txt)"
 

@@ -24,8 +24,6 @@ SOME = 300_000
 class FileTests(TestCase):
     """A server and a device, a process each."""
 
-    timeout = 120
-
     async def setUp(self) -> None:  # type: ignore[override]
         from twisted.internet import reactor
 

@@ -78,8 +78,6 @@ class Reader(Protocol):
 class SlowReaderTests(WebTestCase):
     """Sixty streams, over real sockets."""
 
-    timeout = 60
-
     async def subscribe(self, visitor: Visitor) -> Reader:
         """A stream that has begun."""
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port.getHost().port)

@@ -7,14 +7,10 @@ import random
 
 from twisted.internet.task import deferLater
 
-from tests.faults.crowd_case import CrowdTestCase
+from tests.faults.crowd_case import THERE_WITHIN, CrowdTestCase
 
 ROUNDS = 20
 """How often the server is killed."""
-
-BACK_WITHIN = 100.0
-"""Seconds from the start of the server until the last of 2,000 devices is back: a tenth where nothing else runs. Their
-handshakes alone are seconds of work for both ends."""
 
 
 class KilledTests(CrowdTestCase):
@@ -42,10 +38,10 @@ class ReturnTests(CrowdTestCase):
     words = ("patient",)
 
     async def test_back(self) -> None:
-        """All are back soon, since they do not come all at once."""
+        """All are back, since they do not come all at once."""
         await self.server.kill()
         await self.crowd.until("links: 0\n")
         self.crowd.output = ""
         await self.server.start()
-        await self.crowd.until(self.all_there, BACK_WITHIN)
+        await self.crowd.until(self.all_there, THERE_WITHIN)
         await self.assert_nothing_lost()

@@ -103,8 +103,6 @@ def write_config(home: Home, server: ServerProcess, sshd: Sshd, direct: str = "1
 class GatewayCase(TestCase):
     """``ann`` is an operator with a key; ``kitchen-pi`` lets tunnels reach its sshd and one more port."""
 
-    timeout = 120
-
     async def setUp(self) -> None:  # type: ignore[override]
         """Start it all."""
         from twisted.internet import reactor

@@ -147,7 +147,7 @@ class SessionTests(GatewayCase):
         async def ended() -> bool:
             return [event["object"] for event in await self.events("tunnel.closed")] == [DEVICE]
 
-        await until(self.reactor, ended, "the tunnel is still open", 5)
+        await until(self.reactor, ended, "the tunnel is still open", 30)
         await self.agent.program.until("ended")
 
     def run_program(self, *words: str) -> Program:
