@@ -8,7 +8,6 @@ from tempfile import mkdtemp
 from typing import Any
 
 from cryptography.x509 import Certificate, load_der_x509_certificate
-from twisted.internet.task import deferLater
 
 from iotcenter.center.subscribers import PresenceEvent
 from iotcenter.identity.certificates import renewal_time
@@ -69,12 +68,12 @@ class CertificateTestCase(TLSTestCase):
 
 
 class ShortLivedTests(CertificateTestCase):
-    """Certificates of five seconds."""
+    """Certificates of 15 seconds, of which a busy machine needs many to start a device."""
 
-    device_days = 5 / DAY
+    device_days = 15 / DAY
 
     async def test_renewed_on_the_same_link(self) -> None:
-        """At two thirds of its life a certificate is renewed, over two lifetimes and more, and the link never drops."""
+        """At two thirds of its life a certificate is renewed, again and again, and the link never drops."""
         due, lateness = [(await self.enroll_agent()).due], []
         renew = self.accounts.renew
 
@@ -88,10 +87,10 @@ class ShortLivedTests(CertificateTestCase):
         first = self.credentials
         self.start_agent()
         await self.becomes("online")
-        await deferLater(self.reactor, first.expires + first.lifetime - self.reactor.seconds())
+        await until(self.reactor, lambda: len(due) > 2, "it is not renewed")
+        self.assertGreater(self.reactor.seconds(), first.expires)
         self.assertEqual(set(self.states), {"online"})
-        self.assertGreaterEqual(len(lateness), 2)
-        self.assertTrue(all(0 <= late < 1.5 for late in lateness), lateness)
+        self.assertTrue(all(0 <= late < first.lifetime / 3 for late in lateness), lateness)
         self.assertGreater(self.credentials.expires, self.reactor.seconds())
         self.assertEqual(self.credentials.key.public_key(), first.key.public_key())
 

@@ -12,8 +12,8 @@ from tests.faults.fuzzing import fuzz
 SECONDS = 20
 """How long each parser is fuzzed: a minute of work in all."""
 
-FEW = 5_000
-"""As many inputs the slowest machine tries in that time."""
+FEW = 500
+"""As many inputs are tried in that time where the machine has much else to do: fewer, and the fuzzer did not work."""
 
 
 class GuidedTests(TestCase):
@@ -21,8 +21,6 @@ class GuidedTests(TestCase):
 
     if find_spec("atheris") is None:
         skip = "needs atheris, which there is for x86-64 alone"
-
-    timeout = SECONDS + 100
 
     async def test_survive(self) -> None:
         """Whatever comes, it is taken or refused in words, and memory stays as it was."""
