@@ -17,10 +17,10 @@ LX106_LIBRARY = Path("/usr/lib/xtensa-lx106-elf")
 
 HEADERS = ("Arduino", "Udp", "EEPROM", "Ethernet", "WiFi", "WiFiUdp", "ESP8266WiFi", "esp_random", "esp_sleep")
 
-LARGEST_CORE = 7_926
+LARGEST_CORE = 7_680
 """Bytes of flash for a sketch that reports and takes a command, with what the core needs of the C library."""
 
-LARGEST_ARDUINO_CORE = 8_916
+LARGEST_ARDUINO_CORE = 8_590
 """The same with the options of the Arduino IDE, which nobody can change there."""
 
 LARGEST_MEMORY = 450

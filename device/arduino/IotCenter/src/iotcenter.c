@@ -80,12 +80,8 @@ enum {
 
 /* Texts of ours lie in flash, where the chip can read them there. */
 #ifdef __AVR__
-#define read_byte(address) pgm_read_byte(address)
-#define copy_from_flash memcpy_P
 #define FLASH(text) PSTR(text)
 #else
-#define read_byte(address) (*(const uint8_t *)(address))
-#define copy_from_flash memcpy
 #define FLASH(text) (text)
 #endif
 
@@ -94,6 +90,9 @@ enum {
 /* A number, big-endian. */
 INNER void iotcenter_put32(uint8_t *out, uint32_t number);
 INNER uint32_t iotcenter_get32(const uint8_t *in);
+
+/* What lies in flash, to where it can be read. */
+INNER void iotcenter_copy_from_flash(void *out, const void *from, uint8_t size);
 
 /* Lets time pass, and the timers run, up to what the clock says now. What is over 24 days is left for the
  * next time. */
@@ -128,8 +127,8 @@ INNER void iotcenter_hmac(const uint8_t *key, uint8_t key_size, const uint8_t *d
  * where that is not 48. */
 INNER void iotcenter_expand(const uint8_t *key, const char *label, uint8_t *out, uint8_t size);
 
-/* Not 0 where the 16 bytes differ; takes equally long for all. */
-INNER uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other);
+/* Not 0 where so many bytes differ; takes equally long for all. */
+INNER uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other, uint8_t size);
 
 /* Records are AEAD_AES_128_CBC_HMAC_SHA_256 (RFC 7518, section 5.2.3), the IV made of the header.
  *
@@ -155,6 +154,11 @@ static uint32_t iotcenter_get32(const uint8_t *in)
     for (uint8_t i = 0; i < 4; i++)
         number = number << 8 | in[i];
     return number;
+}
+
+static void iotcenter_copy_from_flash(void *out, const void *from, uint8_t size)
+{
+    memcpy(out, from, size);
 }
 
 static void iotcenter_pass(struct iotcenter_clock *clock, uint32_t now)
@@ -300,7 +304,7 @@ static void sha256_block(struct sha256 *hash)
 
 static void sha256_start(struct sha256 *hash)
 {
-    copy_from_flash(hash->state, iotcenter_sha256_start, sizeof hash->state);
+    iotcenter_copy_from_flash(hash->state, iotcenter_sha256_start, sizeof hash->state);
     hash->size = 0;
 }
 
@@ -489,10 +493,10 @@ static void aes(const uint8_t *start, uint8_t *block, uint8_t step)
 
 /* ---- Records ---- */
 
-static uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other)
+static uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other, uint8_t size)
 {
     uint8_t difference = 0;
-    for (uint8_t i = 0; i < 16; i++)
+    for (uint8_t i = 0; i < size; i++)
         difference |= one[i] ^ other[i];
     return difference;
 }
@@ -540,7 +544,7 @@ static uint16_t iotcenter_open(const struct iotcenter_keys *keys, uint8_t *recor
     write_head_and_iv(keys, record, head);
     memcpy(sent, text + size, TAG_SIZE);
     record_tag(keys, head, text, size, tag);
-    if (iotcenter_differ(tag, sent))
+    if (iotcenter_differ(tag, sent, TAG_SIZE))
         return 0;
     for (uint16_t at = size; at > 0;) {
         at -= BLOCK;
@@ -563,11 +567,6 @@ static NOINLINE void write_int(struct iotcenter *device, int32_t number)
         iotcenter_write_32(device, 0xD2, (uint32_t)number);
 }
 
-static void write_bool(struct iotcenter *device, bool truth)
-{
-    iotcenter_write_byte(device, truth ? 0xC3 : 0xC2);
-}
-
 static void write_value(struct iotcenter *device, const struct iotcenter_value *value)
 {
     if (value->type == IOTCENTER_TEXT)
@@ -576,10 +575,8 @@ static void write_value(struct iotcenter *device, const struct iotcenter_value *
         iotcenter_write_32(device, 0xCA, float_bits(value->as.number));
     else if (value->type == IOTCENTER_INT)
         write_int(device, value->as.integer);
-    else if (value->type == IOTCENTER_BOOL)
-        write_bool(device, value->as.integer != 0);
     else
-        iotcenter_write_byte(device, NIL);
+        iotcenter_write_byte(device, value->type == IOTCENTER_NONE ? NIL : value->as.integer != 0 ? 0xC3 : 0xC2);
 }
 
 /* Counts the element that was written since `began` into the array whose length stands at `count_at`. Where it did not
@@ -595,7 +592,7 @@ static bool counted(struct iotcenter *device, uint16_t count_at, uint16_t began)
     return true;
 }
 
-/* ---- MessagePack: reading a record ---- */
+/* ---- MessagePack: reading a record; in assembly on AVR, in C for all other chips ---- */
 
 /* Reads one element after the other. The last one read is described by its first byte, and by what lies behind that, or,
  * of an array or a map, by how many elements follow. */
@@ -605,12 +602,36 @@ struct reader {
     uint8_t type;
 };
 
+/* Its reader stands at its name; the arguments come behind that. */
+struct iotcenter_command {
+    struct reader reader;
+};
+
+/* Reads the next element, which is to be of this type. */
+INNER bool iotcenter_next_is(struct reader *reader, uint8_t type);
+
+/* Reads the next element, which is to be a whole number. */
+INNER bool iotcenter_next_integer(struct reader *reader);
+
+/* The lower 32 bits of the whole number that was read. */
+INNER uint32_t iotcenter_integer(const struct reader *reader);
+
+/* Whether what was read is this text. */
+INNER bool iotcenter_reads_as(const struct reader *reader, const char *text);
+
+/* Lets `reader` stand at the value of an argument. */
+INNER bool iotcenter_find(const struct iotcenter_command *command, const char *name, struct reader *reader);
+
 /* The types 0xC0 to 0xDF: how many bytes a number has, or the length of a text, an array or a map. Binary data,
  * extensions and lengths of 32 bits come in no command, and are not read: 0x80. */
-static const uint8_t WIDTHS[32] IOTCENTER_FLASH = {
+extern const uint8_t iotcenter_widths[32];
+
+const uint8_t iotcenter_widths[32] IOTCENTER_FLASH = {
     0, 0x80, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 4, 8, 1, 2, 4, 8,
     1, 2, 4, 8, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 2, 0x80, 2, 0x80, 2, 0x80,
 };
+
+#ifndef __AVR__
 
 /* Reads the next element. False where it is cut short, or not one that is read. */
 static bool next(struct reader *reader)
@@ -633,8 +654,8 @@ static bool next(struct reader *reader)
             size = type & 0x1F;
             type = TEXT;
         } else {
-            size = read_byte(&WIDTHS[type - NIL]);
-            if (size > left)
+            size = iotcenter_widths[type - NIL];
+            if (size > left || size == 0x80)
                 return false;
             if (type >= 0xD9) {
                 uint8_t wide = (uint8_t)size;
@@ -656,14 +677,12 @@ static bool next(struct reader *reader)
     return true;
 }
 
-/* Reads the next element, which is to be of this type. */
-static bool next_is(struct reader *reader, uint8_t type)
+static bool iotcenter_next_is(struct reader *reader, uint8_t type)
 {
     return next(reader) && reader->type == type;
 }
 
-/* Reads the next element, which is to be a whole number. */
-static NOINLINE bool next_integer(struct reader *reader)
+static bool iotcenter_next_integer(struct reader *reader)
 {
     return next(reader) && reader->type >= INTEGER;
 }
@@ -678,17 +697,18 @@ static bool skip(struct reader *reader)
             left += reader->size;
         if (reader->type < TEXT)
             left += reader->size;
+        if (left > 0xFFFF) /* more than any packet holds */
+            return false;
     }
     return true;
 }
 
-static bool reads_as(const struct reader *reader, const char *text)
+static bool iotcenter_reads_as(const struct reader *reader, const char *text)
 {
     return reader->type == TEXT && reader->size == strlen(text) && memcmp(reader->data, text, reader->size) == 0;
 }
 
-/* The lower 32 bits of a whole number. */
-static NOINLINE uint32_t integer(const struct reader *reader)
+static uint32_t iotcenter_integer(const struct reader *reader)
 {
     const uint8_t *data = reader->data;
     uint32_t number = reader->type >= 0xD0 && *data >= 0x80 ? 0xFFFFFFFFUL : 0;
@@ -696,6 +716,24 @@ static NOINLINE uint32_t integer(const struct reader *reader)
         number = number << 8 | *data++;
     return number;
 }
+
+static bool iotcenter_find(const struct iotcenter_command *command, const char *name, struct reader *reader)
+{
+    *reader = command->reader;
+    if (!iotcenter_next_is(reader, MAP))
+        return false;
+    for (uint16_t left = reader->size; left > 0; left--) {
+        if (!next(reader))
+            return false;
+        if (iotcenter_reads_as(reader, name))
+            return next(reader);
+        if (!skip(reader))
+            return false;
+    }
+    return false;
+}
+
+#endif
 
 /* ---- Time ---- */
 
@@ -738,8 +776,8 @@ static NOINLINE void transmit(struct iotcenter *device, uint16_t size)
 static void derive(const struct iotcenter *device, const char *purpose, uint8_t *out)
 {
     uint8_t salt[4];
-    copy_from_flash(salt, FLASH("iot2"), sizeof salt);
-    copy_from_flash(out, device->config->key, IOTCENTER_KEY_SIZE);
+    iotcenter_copy_from_flash(salt, FLASH("iot2"), sizeof salt);
+    iotcenter_copy_from_flash(out, device->config->key, IOTCENTER_KEY_SIZE);
     iotcenter_hmac(salt, sizeof salt, out, IOTCENTER_KEY_SIZE, out);
     iotcenter_expand(out, purpose, out, 32);
 }
@@ -766,7 +804,7 @@ static void write_hello(const struct iotcenter *device, uint8_t *auth)
     out[1] = SUITE;
     out[2] = (device->config->sleepy ? SLEEPY : 0) | (device->fresh ? FRESH_BOOT : 0);
     out[3] = (uint8_t)(device->packet_size / 16);
-    copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
+    iotcenter_copy_from_flash(out + 4, device->config->id, IOTCENTER_ID_SIZE);
     memcpy(out + 20, device->nonce, sizeof device->nonce);
     derive(device, FLASH("auth"), auth);
     iotcenter_hmac(auth, 32 | SHORT, out, MAC_AT, out + MAC_AT);
@@ -827,7 +865,7 @@ static void receive_welcome(struct iotcenter *device, uint16_t size)
     memmove(welcome, packet, WELCOME_SIZE);
     write_hello(device, key);
     iotcenter_hmac(key, sizeof key | SHORT, packet, HELLO_SIZE + WELCOME_SIZE - TAG_SIZE, key);
-    if (iotcenter_differ(key, welcome + WELCOME_SIZE - TAG_SIZE))
+    if (iotcenter_differ(key, welcome + WELCOME_SIZE - TAG_SIZE, TAG_SIZE))
         return;
     derive_session(device);
     begin_session(device, welcome);
@@ -893,7 +931,7 @@ static void send_short(struct iotcenter *device, uint8_t kind, uint16_t mid)
 /* Whether the session is the one that the packet names. */
 static bool names_session(const struct iotcenter *device)
 {
-    return memcmp(device->packet + 1, device->cid, sizeof device->cid) == 0;
+    return iotcenter_differ(device->packet + 1, device->cid, sizeof device->cid) == 0;
 }
 
 /* Somebody says that the server does not know this session. It may be true: ask, but not too often. */
@@ -1009,11 +1047,6 @@ static NOINLINE void write_done(struct iotcenter *device)
     iotcenter_write_flash(device, FLASH("\xA4" "done"));
 }
 
-/* Its reader stands at its name; the arguments come behind that. */
-struct iotcenter_command {
-    struct reader reader;
-};
-
 /* Whether the command's id, inverted, is among the last ones. */
 static bool remembered(const struct iotcenter *device, uint32_t id)
 {
@@ -1031,14 +1064,14 @@ static NOINLINE bool run_command(struct iotcenter *device, struct iotcenter_comm
     const struct iotcenter_config *config = device->config;
     struct reader *reader = &command->reader;
     const uint8_t *id_at;
-    if (!next_is(reader, ARRAY))
+    if (!iotcenter_next_is(reader, ARRAY))
         return true;
     id_at = reader->at;
-    if (!next_integer(reader))
+    if (!iotcenter_next_integer(reader))
         return true;
     uint8_t id_size = (uint8_t)(reader->at - id_at);
-    uint32_t id = ~integer(reader);
-    if (!next_is(reader, TEXT) || remembered(device, id))
+    uint32_t id = ~iotcenter_integer(reader);
+    if (!iotcenter_next_is(reader, TEXT) || remembered(device, id))
         return true;
     device->clock.timers[HOLD_TIMER] = HOLD;
     if (!begin(device, RESULT))
@@ -1060,9 +1093,9 @@ static NOINLINE bool run_command(struct iotcenter *device, struct iotcenter_comm
 
 static void receive_configuration(struct iotcenter *device, struct reader *reader)
 {
-    if (!next_is(reader, ARRAY) || !next_integer(reader))
+    if (!iotcenter_next_is(reader, ARRAY) || !iotcenter_next_integer(reader))
         return;
-    uint32_t keepalive = integer(reader);
+    uint32_t keepalive = iotcenter_integer(reader);
     if (keepalive - 1 < LONGEST_KEEPALIVE)
         device->keepalive = (uint16_t)keepalive;
 }
@@ -1071,10 +1104,12 @@ static void receive_configuration(struct iotcenter *device, struct reader *reade
 static void receive_content(struct iotcenter *device, const uint8_t *text, uint16_t size)
 {
     uint8_t kind = text[0], header = kind & ACKNOWLEDGES ? 5 : 3;
-    struct iotcenter_command body = {{.at = text + header, .end = text + size}};
     uint32_t ids = iotcenter_get32(text + 1); /* that of the message, and that which it acknowledges */
+    struct iotcenter_command body;
     if (size < header)
         return;
+    body.reader.at = text + header;
+    body.reader.end = text + size;
     if (kind & ACKNOWLEDGES) {
         if (device->slot < EMPTY && device->mid == (uint16_t)ids)
             device->slot = EMPTY;
@@ -1382,30 +1417,13 @@ bool iotcenter_offer_argument(struct iotcenter *device, const char *name, const 
 
 bool iotcenter_is(const struct iotcenter_command *command, const char *name)
 {
-    return reads_as(&command->reader, name);
-}
-
-/* Lets `reader` stand at the value of an argument. */
-static NOINLINE bool find(const struct iotcenter_command *command, const char *name, struct reader *reader)
-{
-    *reader = command->reader;
-    if (!next_is(reader, MAP))
-        return false;
-    for (uint16_t left = reader->size; left > 0; left--) {
-        if (!next(reader))
-            return false;
-        if (reads_as(reader, name))
-            return next(reader);
-        if (!skip(reader))
-            return false;
-    }
-    return false;
+    return iotcenter_reads_as(&command->reader, name);
 }
 
 bool iotcenter_bool_argument(const struct iotcenter_command *command, const char *name, bool *value)
 {
     struct reader reader;
-    if (!find(command, name, &reader) || (reader.type | 1) != 0xC3)
+    if (!iotcenter_find(command, name, &reader) || (reader.type | 1) != 0xC3)
         return false;
     *value = reader.type & 1;
     return true;
@@ -1414,11 +1432,11 @@ bool iotcenter_bool_argument(const struct iotcenter_command *command, const char
 bool iotcenter_int_argument(const struct iotcenter_command *command, const char *name, int32_t *value)
 {
     struct reader reader;
-    if (!find(command, name, &reader) || reader.type < INTEGER || reader.size > 4)
+    if (!iotcenter_find(command, name, &reader) || reader.type < INTEGER || reader.size > 4)
         return false;
     if (reader.type == 0xCE && *reader.data >= 0x80)
         return false;
-    *value = (int32_t)integer(&reader);
+    *value = (int32_t)iotcenter_integer(&reader);
     return true;
 }
 
@@ -1437,10 +1455,10 @@ static uint32_t narrowed(const uint8_t *data)
 bool iotcenter_float_argument(const struct iotcenter_command *command, const char *name, float *value)
 {
     struct reader reader;
-    if (!find(command, name, &reader) || reader.type < 0xCA)
+    if (!iotcenter_find(command, name, &reader) || reader.type < 0xCA)
         return false;
     if (reader.type >= INTEGER) {
-        *value = (float)(int32_t)integer(&reader);
+        *value = (float)(int32_t)iotcenter_integer(&reader);
     } else {
         uint32_t bits = reader.size == 8 ? narrowed(reader.data) : iotcenter_get32(reader.data);
         memcpy(value, &bits, sizeof bits);
@@ -1451,7 +1469,7 @@ bool iotcenter_float_argument(const struct iotcenter_command *command, const cha
 bool iotcenter_text_argument(const struct iotcenter_command *command, const char *name, char *value, uint16_t size)
 {
     struct reader reader;
-    if (!find(command, name, &reader) || reader.type != TEXT || reader.size >= size)
+    if (!iotcenter_find(command, name, &reader) || reader.type != TEXT || reader.size >= size)
         return false;
     memcpy(value, reader.data, reader.size);
     value[reader.size] = 0;

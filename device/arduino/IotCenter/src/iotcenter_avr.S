@@ -13,6 +13,11 @@
     .set ENCRYPT, 5
     .set DECRYPT, 13
     .set BLOCK, 16
+    .set MAP, 0x80
+    .set ARRAY, 0x90
+    .set TEXT, 0xA0
+    .set NIL, 0xC0
+    .set INTEGER, 0xCC
     .set HEADER_SIZE, 9
     .set HEAD_SIZE, HEADER_SIZE + BLOCK
 
@@ -34,6 +39,20 @@ iotcenter_put32:
     std Z+3, r20
     ret
     .size iotcenter_put32, . - iotcenter_put32
+
+/* ---- void iotcenter_copy_from_flash(void *out, const void *from, uint8_t size) ---- */
+    .global iotcenter_copy_from_flash
+    .type iotcenter_copy_from_flash, @function
+iotcenter_copy_from_flash:
+    movw r26, r24
+    movw r30, r22
+copy_from_flash: /* X = r20 bytes at Z */
+    lpm r0, Z+
+    st X+, r0
+    dec r20
+    brne copy_from_flash
+    ret
+    .size iotcenter_copy_from_flash, . - iotcenter_copy_from_flash
 
 /* ---- uint32_t iotcenter_get32(const uint8_t *in) ---- */
     .global iotcenter_get32
@@ -157,6 +176,238 @@ iotcenter_write_bytes:
     rjmp 1b
 2:  ret
     .size iotcenter_write_32, . - iotcenter_write_32
+
+/*
+ * ---- Reading MessagePack ----
+ *
+ * r25:r24 points to the reader: at 0 is where it stands, at 2 where it ends, at 4 the data of what was read, at 6 its
+ * size, at 8 its type.
+ */
+    .global iotcenter_next_is
+    .type iotcenter_next_is, @function
+    .global iotcenter_next_integer
+    .type iotcenter_next_integer, @function
+    .global iotcenter_integer
+    .type iotcenter_integer, @function
+    .global iotcenter_reads_as
+    .type iotcenter_reads_as, @function
+    .global iotcenter_find
+    .type iotcenter_find, @function
+
+/* Reads the next element: r22 is its type, r19:r18 its size. Keeps r0, r25:r24. The carry says that it is cut short, or
+ * not one that is read. r21:r20 is what is left, X what lies behind the first byte. */
+cut_short:
+    sec
+    ret
+next:
+    movw r30, r24
+    ld r26, Z
+    ldd r27, Z+1
+    ldd r20, Z+2
+    ldd r21, Z+3
+    sub r20, r26
+    sbc r21, r27
+    breq cut_short
+    ld r22, X
+    ldi r18, 1
+    clr r19
+    cpi r22, 0xE0
+    brsh 1f
+    sbrc r22, 7
+    rjmp 2f
+1:  ldi r22, 0xD0 /* a number that is its own type */
+    rjmp 6f
+2:  adiw r26, 1
+    subi r20, 1
+    sbc r21, r1
+    mov r18, r22
+    cpi r22, TEXT
+    brsh 3f
+    andi r18, 0x0F
+    andi r22, 0xF0
+    rjmp 6f
+3:  cpi r22, NIL
+    brsh 4f
+    andi r18, 0x1F
+    ldi r22, TEXT
+    rjmp 6f
+4:  ldi r30, lo8(iotcenter_widths - NIL)
+    ldi r31, hi8(iotcenter_widths - NIL)
+    add r30, r22
+    adc r31, r1
+    lpm r18, Z
+    movw r30, r24
+    sbrc r18, 7
+    rjmp cut_short
+    cp r20, r18
+    cpc r21, r1
+    brcs 8f
+    cpi r22, 0xD9
+    brcs 6f
+    sub r20, r18
+    sbc r21, r1
+    mov r23, r18
+    clr r18
+5:  mov r19, r18
+    ld r18, X+
+    dec r23
+    brne 5b
+    cpi r22, 0xDC
+    ldi r22, TEXT
+    brcs 6f
+    ldi r22, ARRAY
+    breq 6f
+    ldi r22, MAP
+6:  std Z+4, r26
+    std Z+5, r27
+    std Z+6, r18
+    std Z+7, r19
+    std Z+8, r22
+    cpi r22, TEXT
+    brcs 7f
+    cp r20, r18
+    cpc r21, r19
+    brcs 8f
+    add r26, r18
+    adc r27, r19
+7:  st Z, r26
+    std Z+1, r27
+    clc
+8:  ret
+
+/* bool iotcenter_next_is(struct reader *reader, uint8_t type) */
+iotcenter_next_is:
+    mov r0, r22
+    rcall next
+    brcs no
+    cp r22, r0
+    breq yes
+no: clr r24
+    ret
+
+/* bool iotcenter_reads_as(const struct reader *reader, const char *text) */
+iotcenter_reads_as:
+    rcall match
+    brne no
+yes:
+    ldi r24, 1
+    ret
+
+/* bool iotcenter_next_integer(struct reader *reader) */
+iotcenter_next_integer:
+    rcall next
+    brcs no
+    cpi r22, INTEGER
+    brcs no
+    rjmp yes
+
+/* Whether what was read is the text at r23:r22: zero then. */
+match:
+    movw r30, r24
+    ldd r18, Z+8
+    cpi r18, TEXT
+    brne 2f
+    ldd r18, Z+6
+    ldd r19, Z+7
+    ldd r26, Z+4
+    ldd r27, Z+5
+    movw r30, r22
+1:  ld r0, Z+
+    subi r18, 1
+    sbci r19, 0
+    brcs 3f
+    ld r20, X+
+    cp r20, r0
+    brne 2f
+    tst r0
+    brne 1b
+    inc r0 /* it is shorter */
+2:  ret
+3:  tst r0
+    ret
+
+/* uint32_t iotcenter_integer(const struct reader *reader) */
+iotcenter_integer:
+    movw r30, r24
+    ldd r26, Z+4
+    ldd r27, Z+5
+    ldd r18, Z+6
+    ldd r19, Z+8
+    ld r0, X
+    cpi r19, 0xD0
+    brsh 1f
+    clr r0
+1:  lsl r0 /* its sign */
+    sbc r22, r22
+    mov r23, r22
+    movw r24, r22
+2:  mov r25, r24
+    mov r24, r23
+    mov r23, r22
+    ld r22, X+
+    dec r18
+    brne 2b
+    ret
+
+/* bool iotcenter_find(const struct iotcenter_command *command, const char *name, struct reader *reader)
+ *
+ * r17:r16 is the name, r15:r14 how many pairs are left, Y how many elements are to be passed over. */
+iotcenter_find:
+    push r14
+    push r15
+    push r16
+    push r17
+    push r28
+    push r29
+    movw r16, r22
+    movw r30, r24
+    movw r26, r20
+    ldi r24, 9
+    rcall copy
+    movw r24, r20
+    rcall next
+    brcs 6f
+    subi r22, MAP
+    cp r1, r22
+    brcs 6f
+    movw r14, r18
+1:  ldi r18, 1
+    sub r14, r18
+    sbc r15, r1
+    brcs 6f
+    rcall next
+    brcs 6f
+    movw r22, r16
+    rcall match
+    breq 5f
+    ldi r28, 1
+    ldi r29, 0
+2:  rcall next
+    brcs 6f
+    cpi r22, TEXT
+    brsh 4f
+    cpi r22, MAP
+    brne 3f
+    add r28, r18
+    adc r29, r19
+    brcs 6f
+3:  add r28, r18
+    adc r29, r19
+    brcs 6f
+4:  sbiw r28, 1
+    brne 2b
+    rjmp 1b
+5:  rcall next
+6:  ldi r24, 1
+    sbc r24, r1
+    pop r29
+    pop r28
+    pop r17
+    pop r16
+    pop r15
+    pop r14
+    ret
+    .size iotcenter_find, . - next
 
 /*
  * ---- void iotcenter_pass(struct iotcenter_clock *clock, uint32_t now) ----
@@ -570,15 +821,16 @@ add_bytes:
     rjmp 1b
 2:  ret
 
-/* Adds zeros up to the place r14 of a block. */
+/* Adds zeros up to the place r24 of a block. */
 add_zeros:
-    mov r24, r10
+    mov r14, r24
+3:  mov r24, r10
     andi r24, 63
     cp r24, r14
     breq 2b
     clr r24
     rcall add_byte
-    rjmp add_zeros
+    rjmp 3b
 
 /* Adds r24. */
 add_byte:
@@ -636,17 +888,13 @@ hmac_of_two:
     ldi r31, hi8(iotcenter_sha256_start)
     movw r26, r28
     adiw r26, 32
-    ldi r24, 32
-3:  lpm r0, Z+
-    st X+, r0
-    dec r24
-    brne 3b
+    ldi r20, 32
+    rcall copy_from_flash
     clr r10
     clr r11
-    mov r24, r4
-    andi r24, NO_KEY
-    mov r16, r24
-    cpi r24, NO_KEY
+    mov r16, r4
+    andi r16, NO_KEY
+    cpi r16, NO_KEY
     breq 6f
 4:  clr r24
     cp r10, r16
@@ -665,19 +913,16 @@ hmac_of_two:
     movw r8, r14
     rcall add_bytes
     movw r8, r10 /* its length in bits ends the message */
-    lsl r8
+    ldi r24, 3
+7:  lsl r8
     rol r9
-    lsl r8
-    rol r9
-    lsl r8
-    rol r9
+    dec r24
+    brne 7b
     ldi r24, 0x80
     rcall add_byte
     ldi r24, 56
-    mov r14, r24
     rcall add_zeros
     ldi r24, 62
-    mov r14, r24
     rcall add_zeros
     mov r24, r9
     rcall add_byte
@@ -784,24 +1029,17 @@ substitute:
     rcall untwist /* the inverse of the box, made of the box itself */
     rcall box
 untwist: /* r24 = r24 rotated left by 1, xor by 3, xor by 6, xor 5 */
-    lsl r24
-    adc r24, r1
-    mov r0, r24
-    ldi r25, 2
+    ldi r25, 5
+    mov r0, r25
+    ldi r25, 0x25 /* which of six rotations count */
 1:  lsl r24
     adc r24, r1
-    lsl r24
-    adc r24, r1
-    sbrs r25, 1
-    lsl r24
-    sbrs r25, 1
-    adc r24, r1
+    lsr r25
+    brcc 2f
     eor r0, r24
-    dec r25
+2:  tst r25
     brne 1b
     mov r24, r0
-    ldi r25, 5
-    eor r24, r25
     ret
 box:
     ldi r30, lo8(iotcenter_aes_box)
@@ -1153,6 +1391,7 @@ iotcenter_seal:
     movw r22, r16
     subi r22, -BLOCK
     sbci r23, -1
+    ldi r20, BLOCK
     rcall iotcenter_differ
     tst r24
     brne 4f
@@ -1173,19 +1412,18 @@ iotcenter_seal:
     jmp __epilogue_restores__
     .size iotcenter_seal, . - end_of_text
 
-/* ---- uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other) ---- */
+/* ---- uint8_t iotcenter_differ(const uint8_t *one, const uint8_t *other, uint8_t size) ---- */
     .global iotcenter_differ
     .type iotcenter_differ, @function
 iotcenter_differ:
     movw r26, r24
     movw r30, r22
     clr r24
-    ldi r18, BLOCK
 1:  ld r0, X+
     ld r19, Z+
     eor r0, r19
     or r24, r0
-    dec r18
+    dec r20
     brne 1b
     ret
     .size iotcenter_differ, . - iotcenter_differ
