@@ -46,7 +46,7 @@ from iotcenter.web.assets import Assets
 from iotcenter.web.doors import Door
 from iotcenter.web.https import web_contexts
 from iotcenter.web.parts import Parts, Ports
-from iotcenter.web.site import all_handlers, make_site
+from iotcenter.web.site import BoundedSite, make_serving
 from iotcenter.web.streams import Streams
 
 
@@ -87,7 +87,7 @@ class Server:
         self._transports = self._make_transports(transports)
         self._schedule = Schedule(reactor, self._clock, directory, config.backup, config.file)
         self._parts = self._make_parts()
-        self._handlers = all_handlers(self._parts)
+        self._serving = make_serving(self._parts)
 
     @classmethod
     def open(
@@ -208,7 +208,7 @@ class Server:
         self._listeners.append(listener)
 
     def _site(self, door: Door) -> IProtocolFactory:
-        site: IProtocolFactory = make_site(self._parts, door, self._handlers)
+        site: IProtocolFactory = BoundedSite(self._serving, door, self._reactor)
         return site
 
     async def _opened(self) -> Opened:

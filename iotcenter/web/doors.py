@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
+
+from twisted.web.server import Request
 
 
 class Door(Enum):
@@ -19,3 +22,10 @@ class Door(Enum):
     def scheme(self) -> str:
         """How a URL through this door begins."""
         return "https" if self is Door.HTTPS else "http"
+
+
+def door_of(request: Request) -> Door:
+    """By which door ``request`` came in."""
+    site: Any = request.site
+    door: Door = site.door
+    return door

@@ -21,7 +21,7 @@ from iotcenter.web.body import JSON, read_form, read_json, read_query
 from iotcenter.web.channel import cut
 from iotcenter.web.clocks import asked_languages
 from iotcenter.web.csrf import SAFE_METHODS, check_origin, check_token
-from iotcenter.web.doors import Door
+from iotcenter.web.doors import door_of
 from iotcenter.web.errors import HTTPProblem, problem_of
 from iotcenter.web.guard import Handler, Kind, Redirect, Route, Signature, routes_of, signature_of
 from iotcenter.web.headers import peer
@@ -42,11 +42,10 @@ log = Logger()
 
 
 class Serving:
-    """Serves handlers through one door."""
+    """Serves handlers through all doors: their routes take a megabyte."""
 
-    def __init__(self, parts: Parts, door: Door, hosts: Hosts, error_page: ErrorPage) -> None:
+    def __init__(self, parts: Parts, hosts: Hosts, error_page: ErrorPage) -> None:
         self._parts = parts
-        self._door = door
         self._hosts = hosts
         self._error_page = error_page
         self._refusals = LogLimit(parts.reactor.seconds)
@@ -72,7 +71,7 @@ class Serving:
     async def _answer(
         self, request: Request, route: Route | None, work: Callable[[], Coroutine[Any, Any, bytes]]
     ) -> bytes:
-        set_headers(request, self._door)
+        set_headers(request, door_of(request))
         self._speak(request, None)
         try:
             return await work()
@@ -84,15 +83,16 @@ class Serving:
     async def _serve(
         self, request: Request, route: Route, handler: Handler, signature: Signature, arguments: dict[str, Any]
     ) -> bytes:
-        self._hosts.check(request, self._door)
-        check_origin(request, self._door)
+        door = door_of(request)
+        self._hosts.check(request, door)
+        check_origin(request, door)
         principal = await self._admit(request, route)
         form = read_form(request) if route.kind is Kind.PAGE and request.method not in SAFE_METHODS else None
         check_token(request, principal, form)
         if signature.form:
             arguments["form"] = form or {}
         if signature.door:
-            arguments["door"] = self._door
+            arguments["door"] = door
         if signature.query is not None:
             arguments["query"] = read_query(request, signature.query)
         if signature.body is not None:
@@ -110,7 +110,7 @@ class Serving:
         is for."""
         if route.role is None and route.kind is Kind.STREAM:
             return None
-        principal = await find_principal(request, self._parts, self._door)
+        principal = await find_principal(request, self._parts, door_of(request))
         self._speak(request, principal)
         if route.role is None:
             return principal
@@ -168,7 +168,7 @@ class Serving:
     async def _principal(self, request: Request) -> Principal | None:
         """Who sees an error page, so that it has their menu; nobody where even that cannot be found out."""
         try:
-            return await find_principal(request, self._parts, self._door)
+            return await find_principal(request, self._parts, door_of(request))
         except CancelledError:
             raise
         except Exception:
@@ -178,7 +178,7 @@ class Serving:
         """No handler fits the path, or none the method."""
 
         async def tell() -> bytes:
-            self._hosts.check(request, self._door)
+            self._hosts.check(request, door_of(request))
             if isinstance(failure.value, MethodNotAllowed):
                 allow = ", ".join(sorted(failure.value.valid_methods or ()))
                 raise HTTPProblem(

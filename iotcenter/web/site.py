@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from twisted.web.http import Request
@@ -30,9 +30,9 @@ class BoundedSite(Site):
     protocol = BoundedChannel  # type: ignore[assignment]
     requestFactory = BoundedRequest
 
-    def __init__(self, serving: Serving, reactor: Any) -> None:
+    def __init__(self, serving: Serving, door: Door, reactor: Any) -> None:
         super().__init__(serving.klein.resource(), reactor=reactor, parsePOSTFormSubmission=False)
-        self.serving = serving
+        self.door = door
         self.connections = Connections()
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -50,18 +50,18 @@ class BoundedSite(Site):
 
 
 def all_handlers(parts: Parts) -> tuple[object, ...]:
-    """Everything that is served, at every door."""
+    """Everything that is served."""
     described = api_handlers(parts)
-    document = describe(described)
+    document = cache(lambda: describe(described))  # made when somebody asks: few do, and it takes a megabyte
     others = (OpenAPIHandlers(document), JoinHandlers(parts), MetricHandlers(parts), FeedHandlers(parts))
     return (*described, *others, AssetHandlers(parts.assets), *page_handlers(parts, document))
 
 
-def make_site(parts: Parts, door: Door, handlers: Iterable[object]) -> BoundedSite:
-    """The site for one door, which shows ``handlers``: the same for all doors, see ``all_handlers``."""
+def make_serving(parts: Parts) -> Serving:
+    """What serves everything, at every door."""
     certificate = parts.web_certificate
     hosts = Hosts(parts.names, lambda: certificate.credentials().chain[0], parts.reactor.seconds)
-    serving = Serving(parts, door, hosts, error_page(parts))
-    for group in handlers:
+    serving = Serving(parts, hosts, error_page(parts))
+    for group in all_handlers(parts):
         serving.mount(group)
-    return BoundedSite(serving, parts.reactor)
+    return serving

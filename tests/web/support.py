@@ -34,7 +34,7 @@ from iotcenter.web.assets import Assets
 from iotcenter.web.doors import Door
 from iotcenter.web.parts import Parts, Ports
 from iotcenter.web.principal import cookie_name
-from iotcenter.web.site import BoundedSite, all_handlers, make_site
+from iotcenter.web.site import BoundedSite, make_serving
 from iotcenter.web.streams import Streams
 from iotcenter.wire.messages import Ack, Hello, Report, Tunnel, TunnelAction
 from tests.web.wire import Answer, Wire, parse
@@ -112,7 +112,7 @@ class WebTestCase(TestCase):
         await self.center.load()
         self.center.start()
         self.parts = self.make_parts()
-        self.site = make_site(self.parts, self.door, all_handlers(self.parts))
+        self.site = BoundedSite(make_serving(self.parts), self.door, self.reactor)
         self.port = self.listen(self.site)
         self.wires: list[Wire] = []
 

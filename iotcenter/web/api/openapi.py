@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import NoneType, UnionType
 from typing import Any, get_args
 
@@ -37,16 +37,17 @@ _PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 
 
 class OpenAPIHandlers:
-    """Serves the document that ``describe`` made."""
+    """Serves the document that ``describe`` makes."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = msgspec.json.encode(document)
+    def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
+        self._document = document
 
     @stream("/api/openapi.json", role=Role.VIEWER, media=JSON)
     async def show(self, request: Request, principal: object) -> None:
         """The document."""
-        request.setHeader("Content-Length", str(len(self._document)))
-        request.write(self._document)
+        encoded = msgspec.json.encode(self._document())
+        request.setHeader("Content-Length", str(len(encoded)))
+        request.write(encoded)
 
 
 class Schemas:

@@ -35,8 +35,8 @@ from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal
 
 
-def page_handlers(parts: Parts, document: dict[str, Any]) -> tuple[object, ...]:
-    """The handlers of all pages. ``document`` is what describes the API."""
+def page_handlers(parts: Parts, document: Callable[[], dict[str, Any]]) -> tuple[object, ...]:
+    """The handlers of all pages. ``document`` gives what describes the API."""
     renderer = make_renderer(parts)
     return (
         SetupPages(parts, renderer),

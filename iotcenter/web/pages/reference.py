@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.web.server import Request
@@ -40,21 +41,21 @@ GROUPS = {
 class ReferencePages:
     """For those who write programs."""
 
-    def __init__(self, parts: Parts, renderer: Renderer, document: dict[str, Any]) -> None:
+    def __init__(self, parts: Parts, renderer: Renderer, document: Callable[[], dict[str, Any]]) -> None:
         self._addresses = Addresses(parts)
         self._renderer = renderer
-        self._operations = operations(document)
-        self._structs = structs(document)
+        self._document = document
 
     @page("/api")
     async def show(self, request: Request, principal: Principal, door: Door) -> str:
         """All operations and structs."""
-        return self._renderer.render(
+        document = self._document()
+        return await self._renderer.render_in_turns(
             "reference.html",
             principal,
             place="more",
-            groups=self._operations,
+            groups=operations(document),
             titles=GROUPS,
-            structs=self._structs,
+            structs=structs(document),
             address=self._addresses.web(request, door),
         )
