@@ -167,10 +167,12 @@ def resident(pid: int) -> int:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free, and stays so while whoever had it is away: the kernel gives it to no outgoing connection."""
+    """A port that is free, for TCP and UDP, and stays so while whoever had it is away: the kernel gives it to no
+    outgoing connection."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(10_000, min(lowest, 32_768))
-        with contextlib.suppress(OSError), socket.socket() as probe:
+        with contextlib.suppress(OSError), socket.socket() as probe, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
             probe.bind((host, port))
+            datagrams.bind((host, port))
             return port
