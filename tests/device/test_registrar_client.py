@@ -11,18 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.wire.errors import WireError
 from iotcenter.wire.registrar.codec import decode, digest_of, encode
-from iotcenter.wire.registrar.packets import HEARTBEAT, Ack, Data, Login, Logoff, Packet, Query, Register, Status
+from iotcenter.wire.registrar.packets import (
+    HEARTBEAT,
+    MAX_PACKET,
+    Ack,
+    Data,
+    Login,
+    Logoff,
+    Packet,
+    Query,
+    Register,
+    Status,
+)
 from iotdevice.registrar.addresses import is_mac, own_ip
 from iotdevice.registrar.answers import Answer, BadAnswer, Exchange, Outcome, printable
 from iotdevice.registrar.arguments import with_menu
 from iotdevice.registrar.client import Client
 from iotdevice.registrar.peers import MOST_PACKETS, Peers
 from iotdevice.registrar.trust import BadTrust, read_fingerprint, read_root
-from iotdevice.registrar.ways import NoAnswer
+from iotdevice.registrar.ways import Asking, NoAnswer
 
 TIME = "2026-11-22:14:02:09"
 LOGIN = Login("cam-1", "secret", "10.0.0.1", 5000)
@@ -213,6 +225,31 @@ class TrustTests(SynchronousTestCase):
             with self.assertRaises(BadTrust) as caught:
                 read_root(file)
             self.assertIn(str(file), str(caught.exception))
+
+
+class AnswerTests(SynchronousTestCase):
+    """What a server says over a connection."""
+
+    def setUp(self) -> None:
+        self.asking = Asking(b"QUERY", b"", lambda: 0.0)
+        self.transport = StringTransport()
+        self.asking.makeConnection(self.transport)
+
+    def test_answer(self) -> None:
+        """It is the first line, whatever comes behind it."""
+        for data in (b"AC", b"K\nmore", b"x" * 100_000):
+            self.asking.dataReceived(data)
+        self.assertTrue(self.transport.disconnecting)
+        self.asking.connectionLost()
+        self.assertEqual(self.successResultOf(self.asking.answer), b"ACK")
+
+    def test_endless(self) -> None:
+        """One that does not end is cut off: it would take all memory."""
+        self.asking.dataReceived(b"x" * (MAX_PACKET + 1))
+        self.assertTrue(self.transport.disconnecting)
+        self.asking.dataReceived(b"\n")
+        self.asking.connectionLost()
+        self.assertIn("does not end", str(self.failureResultOf(self.asking.answer, NoAnswer).value))
 
 
 class WordsTests(SynchronousTestCase):

@@ -54,11 +54,11 @@ class StreamWay:
 
     async def ask(self, packet: bytes) -> bytes:
         """See ``Way``."""
-        kind = _Asking if self._expected is None else _SecuredAsking
+        kind = Asking if self._expected is None else _SecuredAsking
         factory = Factory.forProtocol(lambda: kind(packet, self._expected or b"", time.time))
         factory.noisy = False
         try:
-            asking = cast(_Asking, await self._endpoint.connect(factory))
+            asking = cast(Asking, await self._endpoint.connect(factory))
         except (ConnectError, DNSLookupError) as error:
             raise NoAnswer(f"{self._where} cannot be reached: {str(error).rstrip('.')}") from None
         late = self._reactor.callLater(ANSWER_WITHIN, asking.give_up)
@@ -71,7 +71,7 @@ class StreamWay:
                 late.cancel()
 
 
-class _Asking(StreamProtocol):
+class Asking(StreamProtocol):
     """One connection. ``answer`` fires when it is closed."""
 
     def __init__(self, packet: bytes, expected: bytes, wall: Callable[[], float]) -> None:
@@ -88,9 +88,13 @@ class _Asking(StreamProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """The answer, which ends with a newline since the packet did, or a part of it."""
+        if self._transport.disconnecting:
+            return
         self._came += data
-        if b"\n" in self._came or len(self._came) > MAX_PACKET:
+        if b"\n" in self._came:
             self._transport.loseConnection()
+        elif len(self._came) > MAX_PACKET:
+            self._end("its answer does not end")
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
         """It is closed."""
@@ -116,7 +120,7 @@ class _Asking(StreamProtocol):
 
 
 @implementer(IHandshakeListener)
-class _SecuredAsking(_Asking):
+class _SecuredAsking(Asking):
     """The same over TLS: nothing is said before the server is known."""
 
     def connectionMade(self) -> None:
