@@ -42,9 +42,9 @@ MUCH = MOST_BACKLOG // 4
 """Bytes in the backlog of one device from which on it has to wait where that is crowded: one that reports like mad, or
 empties a huge spool, does not keep the others from being heard."""
 
-LEAST_EVERY = 0.001
+LEAST_EVERY = 0.0015
 """Seconds between the beginnings of two commits: a disk may be faster, but each costs processor time as some twenty
-reports do, and what comes in a millisecond shares it."""
+reports do, and so does each device that is in it, as some thirty: what comes meanwhile shares that."""
 
 
 class Inbox:

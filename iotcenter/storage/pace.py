@@ -11,7 +11,7 @@ CALM = MOST_BACKLOG // 2
 """Bytes of the backlog from which on merging takes more of the time though a burst goes on, and all of it half-way from
 there to the bound. So a burst goes on for ever at the rate at which merging keeps up."""
 
-BURST = 0.8
+BURST = 0.5
 """What comes in is a burst where merging would take a larger share of the time to keep up with it."""
 
 LEAST_PIECE = 0.4

@@ -32,7 +32,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_keeps_up(self) -> None:
         """Below a burst more is merged than comes in, and nearly all of the time is used where hardly anything does."""
-        for coming in (1e4, 1e5, 2e5, 3e5, 4.5e5, 7e5):
+        for coming in (1e4, 1e5, 2e5, 3e5, 4.5e5):
             self.assertGreater(self.share(coming), 1.1 * coming / 1e6, coming)
         self.assertGreater(self.share(1e4), 0.9)
 
