@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import IO, AnyStr, NamedTuple, Protocol
 
 from iotcenter.cli.errors import CommandError
 from iotcenter.model import FAR_FUTURE, Value
@@ -21,6 +21,10 @@ TITLES = ("device", "series", "time", "value")
 
 LONGEST = 4096
 """Characters of a text that is sent: as many as a line of a log may have."""
+
+LONGEST_LINE = 256 * 1024
+"""The longest line of a CSV, in bytes or characters, which holds many such texts: a file without ends of lines is read
+as one, and would take all memory."""
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9:./_-]+")
 
@@ -104,12 +108,12 @@ class Table:
         self._device = device
         self._names = names
         with path.open("rb") as file:
-            self.count = sum(1 for _ in file)
+            self.count = sum(1 for _ in _lines(path, file))
 
     def rows(self) -> Iterator[Line | Unusable]:
         """All that is in it. Raises ``CommandError`` where the first line does not name the columns."""
         with self._path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(_lines(self._path, file))
             titles = [title.strip() for title in next(reader, [])]
             series = self._series(titles)
             lowered = [title.lower() for title in titles] if series is None else ["time", "value"]
@@ -139,6 +143,14 @@ class Table:
         if isinstance(value, str) and len(value) > LONGEST:
             return Unusable(number, f"its text is longer than {LONGEST} characters")
         return Line(number, self._names.get(device, device), series, time, value)
+
+
+def _lines(path: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
+    """The lines of a file. Raises ``CommandError`` at one that is too long."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise CommandError(f"{path} is no CSV: a line is longer than {LONGEST_LINE} characters")
+        yield line
 
 
 class OldDatabase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC
@@ -99,6 +100,10 @@ class ImportTests(CommandLineCase):
         self.assertIn("the first line must name the columns", self.error)
         self.line("import", "/nowhere.csv", status=1)
         self.assertIn("No such file", self.error)
+        endless = self.file("device,series,time,value\n")
+        os.truncate(endless, 2**36)
+        self.line("import", endless, status=1)
+        self.assertIn("a line is longer than", self.error)
 
     def test_old_database(self) -> None:
         """The database of IotCenter 1: its readings and logs, by the devices' ids."""
