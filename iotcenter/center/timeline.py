@@ -11,8 +11,8 @@ import math
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from iotcenter.model import ClockState, Reading
@@ -33,7 +33,7 @@ JITTER = 60.0
 Numbered = tuple[int, Reading]
 
 
-class Placed(NamedTuple):
+class Placed(Struct, frozen=True, order=True, gc=False):
     """A stretch of readings that have their places: the numbers and the times of its first and its last."""
 
     first: int
@@ -217,7 +217,7 @@ class _Boot:
         time = max(time, before.end if before is not None else -math.inf)
         time = min(time, received, after.begin if after is not None else math.inf)
         if before is not None and sequence == before.last + 1:
-            self._stretches[place - 1] = before._replace(last=sequence, end=time)
+            self._stretches[place - 1] = replace(before, last=sequence, end=time)
         else:
             insort(self._stretches, Placed(sequence, sequence, time, time))
             del self._stretches[:-STRETCHES]

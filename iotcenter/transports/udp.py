@@ -160,7 +160,12 @@ class Datagrams:
         reports, self.endpoint.reports = self.endpoint.reports, []
         arrived: list[tuple[Attachment, Any, Any]] = []
         for session, report, packed in reports:
-            attachment = self._attachment(session)
+            link = self._links.get(session.cid)
+            try:
+                attachment = None if link is None else link.heard()
+            except Exception:
+                self._failed("A link")
+                continue
             if attachment is not None:
                 arrived.append((attachment, report, packed))
         try:
@@ -168,15 +173,6 @@ class Datagrams:
         except Exception:
             for one in arrived:
                 self._hand_on_alone(one)
-
-    def _attachment(self, session: ServerSession) -> Attachment | None:
-        """The center's side of the link of a session that was heard, where it has one."""
-        link = self._links.get(session.cid)
-        try:
-            return None if link is None else link.heard()
-        except Exception:
-            self._failed("A link")
-            return None
 
     def _hand_on_alone(self, one: tuple[Attachment, Any, Any]) -> None:
         try:

@@ -125,7 +125,7 @@ class Opener:
             return None
         number = record[5:HEADER]
         sequence, window = _number(number, "big"), self.window
-        if not window.fresh(sequence):
+        if not window.highest < sequence <= LAST_SEQUENCE and not window.fresh(sequence):
             return None
         vector = self._vector(prefix + _GAP + number)
         body = record[HEADER:-TAG]
