@@ -7,9 +7,15 @@ from iotcenter.storage.inbox import MOST_BACKLOG
 LEAST_SHARE = 0.05
 """Share of the time for merging during a burst: that is acknowledged first and merged later."""
 
-CALM = MOST_BACKLOG // 2
-"""Bytes of the backlog from which on merging takes more of the time though a burst goes on, and all of it half-way from
-there to the bound. So a burst goes on for ever at the rate at which merging keeps up."""
+CALM = MOST_BACKLOG * 5 // 8
+"""Bytes of the backlog up to which a burst is left alone: ten seconds at the highest rate. From there on merging takes
+all the time that it can get, so that what comes in for ever is taken in at the rate at which merging keeps up."""
+
+LITTLE_LEFT = CALM // 8
+"""Bytes of the backlog at which that may end, so that there is room for the next burst."""
+
+LULL = 10.0
+"""Seconds over which it must be seen then that the burst is over: what goes on for ever would only build up again."""
 
 BURST = 0.5
 """What comes in is a burst where merging would take a larger share of the time to keep up with it."""
@@ -39,6 +45,8 @@ class Pace:
 
     def __init__(self) -> None:
         self.share = 1.0
+        self._catches_up = False
+        self._needed_of_late = 0.0
         self._seen = 0
         self._seen_at = 0.0
 
@@ -47,11 +55,15 @@ class Pace:
 
         Where nothing comes in there is no pause: merging is in nobody's way then.
         """
-        coming = (end - self._seen) / max(now - self._seen_at, took, SHORTEST)
+        elapsed = max(now - self._seen_at, took, SHORTEST)
+        needed = (end - self._seen) / elapsed * took / max(merged, 1)
         self._seen, self._seen_at = end, now
-        needed = coming * took / max(merged, 1)
-        pressing = max(0, end - position - CALM) / (CALM / 2)
-        self.share = min(1.0, _share(needed) + pressing)
+        self._needed_of_late += (needed - self._needed_of_late) * min(1.0, elapsed / LULL)
+        if end - position > CALM:
+            self._catches_up = True
+        elif end - position <= LITTLE_LEFT and self._needed_of_late <= BURST:
+            self._catches_up = False
+        self.share = 1.0 if self._catches_up else min(1.0, _share(needed))
         return min(LONGEST_PAUSE, took * (1.0 / self.share - 1.0))
 
     @property

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from iotcenter.storage.inbox import MOST_BACKLOG
-from iotcenter.storage.pace import CALM, LEAST_PIECE, LEAST_SHARE, LONGEST_PAUSE, Pace
+from iotcenter.storage.pace import AHEAD, CALM, LEAST_PIECE, LEAST_SHARE, LITTLE_LEFT, LONGEST_PAUSE, Pace
 
 STEP, TAKES = 20_000, 0.02
 """Bytes of one merge, and the seconds that it takes: merging does a million in one."""
@@ -37,10 +36,23 @@ class PaceTests(SynchronousTestCase):
         self.assertGreater(self.share(1e4), 0.9)
 
     def test_large_backlog(self) -> None:
-        """Whatever comes, a backlog that nears its bound is merged as fast as can be, and a small one waits."""
-        self.assertAlmostEqual(self.share(5e6, CALM), LEAST_SHARE, 2)
-        self.assertGreater(self.share(5e6, MOST_BACKLOG * 5 // 8), 0.5)
-        self.assertEqual(self.share(5e6, MOST_BACKLOG * 3 // 4), 1.0)
+        """A burst is left alone until much waits. Then all is merged as fast as can be, until little waits and there is
+        a lull."""
+        many, few = 5 * STEP, STEP // 5
+        steps = (
+            (CALM, many, 1, LEAST_SHARE),
+            (CALM + 1, many, 1, 1.0),
+            (LITTLE_LEFT, many, 2000, 1.0),
+            (LITTLE_LEFT + 1, few, 2000, 1.0),
+            (LITTLE_LEFT, few, 1, AHEAD * few / STEP),
+            (CALM, many, 1, LEAST_SHARE),
+        )
+        pace, now, end = Pace(), 0.0, 10 * CALM
+        for backlog, coming, count, share in steps:
+            for _ in range(count):
+                now, end = now + TAKES, end + coming
+                pace.pause(now, TAKES, STEP, end - backlog, end)
+            self.assertAlmostEqual(pace.share, share, 9, (backlog, coming))
 
     def test_pieces(self) -> None:
         """Pieces are as large as the share, but never so small that what each costs by itself counts for much."""
