@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 
 from iotcenter.model import DeviceId
 from iotcenter.storage.errors import NotFound
-from iotcenter.storage.rollups import build, reckon
+from iotcenter.storage.rollups import build, reckon, slim
 from iotcenter.storage.sql import change, select
 from iotcenter.storage.tiers import DAY, HOUR, LEVELS, MINUTE, RAW, TIERS, Tier
 
@@ -188,6 +188,7 @@ def _drop_few(connection: sqlite3.Connection, tier: Tier, kept: From, time: int)
     for inner in TIERS[TIERS.index(tier) + 1 :]:
         if start >= kept.of(inner) * DAY.width:
             build(connection, inner, kept.series, start // inner.width, end // inner.width)
+            slim(connection, inner, kept.series, start // inner.width, end // inner.width)
     change(connection, DELETE_SPAN, kept.series, start, end)
 
 

@@ -106,6 +106,13 @@ BUILD = {
     """
     for tier in TIERS
 }
+SLIM = {
+    tier: f"""
+        UPDATE {tier.table} SET total = 0, low = NULL, high = NULL
+        WHERE series = ? AND time >= ? AND time < ? AND count = 1
+    """
+    for tier in TIERS
+}
 EMPTY = {tier: f"DELETE FROM {tier.table} WHERE series = ? AND time >= ? AND time < ?" for tier in TIERS}
 TO_RECKON = "SELECT series, time FROM day WHERE count = 0 LIMIT ?"
 
@@ -175,3 +182,11 @@ def _make_finer(connection: sqlite3.Connection, tier: Tier, inner: Tier) -> None
 def build(connection: sqlite3.Connection, tier: Tier, series: int, first: int, end: int) -> None:
     """Make the buckets of ``tier`` from ``first`` up to ``end``, of which there are none."""
     connection.execute(BUILD[tier], (series, first * tier.width, end * tier.width))
+
+
+def slim(connection: sqlite3.Connection, tier: Tier, series: int, first: int, end: int) -> None:
+    """Keep of lone readings the value alone, which is their sum, the least and the greatest too.
+
+    A bucket of one is then no larger than its reading was. To be done where nothing can be added any more.
+    """
+    connection.execute(SLIM[tier], (series, first, end))

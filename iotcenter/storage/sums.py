@@ -14,6 +14,11 @@ NUMBER = "CASE WHEN typeof(r.value) <> 'text' THEN r.value END"
 READING = f"SELECT r.time * 2 + 1 AS moment, 1 AS count, typeof(r.value) = 'text' AS texts, {NUMBER} AS total"
 READING = f"{READING}, {NUMBER} AS low, {NUMBER} AS high"
 
+LONE = "CASE WHEN low IS NULL AND texts = 0 THEN last ELSE"
+"""Of one number that is alone in its bucket, nothing else may be there: see ``rollups.slim``."""
+
+SUMMED = f"count, texts, {LONE} total END AS total, {LONE} low END AS low, {LONE} high END AS high"
+
 
 def _raw_of(outer: Tier, which: str) -> str:
     """The raw readings of those buckets of ``outer`` that have no finer ones."""
@@ -30,7 +35,7 @@ def _source(level: Tier) -> str:
     if level is RAW:
         return f"{READING} FROM reading AS r WHERE r.series = ?1 AND r.time >= ?2 AND r.time < ?3"
     own = f"""
-        SELECT time * {2 * level.width} AS moment, count, texts, total, low, high FROM {level.table}
+        SELECT time * {2 * level.width} AS moment, {SUMMED} FROM {level.table}
         WHERE series = ?1 AND time >= ?2 / {level.width} AND time < ?3 / {level.width}
     """
     outer = TIERS[: TIERS.index(level)]

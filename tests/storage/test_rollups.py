@@ -20,6 +20,7 @@ from iotcenter.model import LARGEST, Reading, Value
 from iotcenter.storage import connections, history, migrations
 from iotcenter.storage.answers import BucketColumns, Question, RawColumns
 from iotcenter.storage.entries import Entry
+from iotcenter.storage.forecast import in_use
 from iotcenter.storage.intake import Intake
 from iotcenter.storage.retention import From, Keep, advance, drop_some, due
 from iotcenter.storage.rollups import reckon, to_reckon
@@ -292,6 +293,25 @@ class BoundTests(RollupCase):
                     storage.store(Run(boot, start + boot, 1.0, [7.0], 1).reports())
                     self.check(storage)
                 storage.connection.close()
+
+
+class RoomTests(RollupCase):
+    """What is kept of readings that go."""
+
+    def test_slow_sensors(self) -> None:
+        """The minutes of a sensor that reports twice a minute or less take no more room than its readings did."""
+        for every in (30.0, 60.0, 150.0):
+            storage = Storage(self.path)
+            with closing(storage.connection):
+                count = int(10 * DAY / every)
+                measured: list[Value] = [20 + number % 50 / 10 for number in range(count)]
+                storage.store(Run(1, START, every, measured, 1000).reports())
+                room = in_use(storage.connection)
+                kept = storage.keep(12, Keep(raw=1, minutes=0, hours=0, days=0))
+                while drop_some(storage.connection, kept):
+                    pass
+                self.assertEqual(storage.raw(), [])
+                self.assertLessEqual(in_use(storage.connection), room)
 
 
 class ReckoningTests(RollupCase):

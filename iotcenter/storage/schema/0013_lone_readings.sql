@@ -1,0 +1,2 @@
+-- From here on a bucket of one number may have it in last alone, with 0 in total and NULL in low and high: where its raw
+-- readings are not kept any more, and nothing can be added to it. An older version would take the sum for 0.
