@@ -20,7 +20,7 @@ HEADERS = ("Arduino", "Udp", "EEPROM", "Ethernet", "WiFi", "WiFiUdp", "ESP8266Wi
 LARGEST_CORE = 7_680
 """Bytes of flash for a sketch that reports and takes a command, with what the core needs of the C library."""
 
-LARGEST_ARDUINO_CORE = 8_590
+LARGEST_ARDUINO_CORE = 8_592
 """The same with the options of the Arduino IDE, which nobody can change there."""
 
 LARGEST_MEMORY = 450

@@ -1,10 +1,14 @@
 /*
  * The core of IotCenter for microcontrollers; see iotcenter.h for how to use it. In order:
  *
- *     bytes, SHA-256 and HMAC, AES-128, records    what is sealed and opened
+ *     bytes, the clock, the window                 what the rest is made of
+ *     SHA-256 and HMAC, AES-128, records           what is sealed and opened
  *     writing and reading MessagePack              what is in it
  *     handshake, session, messages, commands       the conversation
  *     the timers, and what the application calls   the doors
+ *
+ * What is declared INNER stands a second time in iotcenter_avr.S, in assembly, which takes much less flash on AVR. The C
+ * says what it is to do: extras/selftest.c holds both against the same results.
  */
 #include "iotcenter.h"
 
@@ -71,7 +75,6 @@ enum {
 #define NOINLINE
 #endif
 
-/* How what iotcenter_avr.S says in assembly is declared. */
 #ifdef __AVR__
 #define INNER extern
 #else
@@ -85,7 +88,7 @@ enum {
 #define FLASH(text) (text)
 #endif
 
-/* ---- What is in assembly on AVR, in C for all other chips ---- */
+/* ---- The inner parts: in assembly on AVR, in C for all other chips ---- */
 
 /* A number, big-endian. */
 INNER void iotcenter_put32(uint8_t *out, uint32_t number);
@@ -94,8 +97,7 @@ INNER uint32_t iotcenter_get32(const uint8_t *in);
 /* What lies in flash, to where it can be read. */
 INNER void iotcenter_copy_from_flash(void *out, const void *from, uint8_t size);
 
-/* Lets time pass, and the timers run, up to what the clock says now. What is over 24 days is left for the
- * next time. */
+/* Lets time pass, and the timers run, up to what the clock says now. What is over 24 days is left for the next time. */
 INNER void iotcenter_pass(struct iotcenter_clock *clock, uint32_t now);
 
 /* Whether a record of this number may be taken: it is new, and not too far back. More than 65,536 in a row are never
@@ -234,13 +236,6 @@ static void iotcenter_write_flash(struct iotcenter *device, const char *text)
 }
 
 #endif
-
-static uint32_t float_bits(float number)
-{
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return bits;
-}
 
 /* ---- SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869) ---- */
 
@@ -558,6 +553,13 @@ static uint16_t iotcenter_open(const struct iotcenter_keys *keys, uint8_t *recor
 #endif
 
 /* ---- MessagePack: writing into the message ---- */
+
+static uint32_t float_bits(float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
 
 static NOINLINE void write_int(struct iotcenter *device, int32_t number)
 {
