@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from iotcenter.interfaces import Attachment, Refused
+from iotcenter.interfaces import Attachment, Refused, Traffic
 from iotcenter.listening import plain_address
 from iotcenter.model import Message
 from iotcenter.wire.errors import WireError
@@ -35,6 +35,7 @@ class UdpLink:
         self._met: Any = None
         self._timer: Any = None
         self._due: float | None = None
+        self._sent = 0
         self._busy = False
         self._ended = False
         self._renewing = False
@@ -58,6 +59,11 @@ class UdpLink:
     def heartbeat(self) -> float:
         """After how many seconds of silence the device shows itself; one that sleeps does when it likes."""
         return 0.0 if self.session.sleepy else self.session.interval
+
+    @property
+    def traffic(self) -> Traffic:
+        """See ``iotcenter.interfaces.Metered``. What the addresses of datagrams and the handshake take is left out."""
+        return Traffic(self.session.received, self._sent)
 
     def heard(self) -> Attachment | None:
         """An authentic record came: the center's side of the link, or None where the center refuses the device."""
@@ -89,6 +95,7 @@ class UdpLink:
         if type(message) is Ack and not (self._busy or self._ended):
             datagram = self.session.plain_ack(message)
             if datagram is not None:
+                self._sent += len(datagram)
                 self._datagrams.send(datagram, self.session.address)
                 return
         if isinstance(message, Welcome):
@@ -136,6 +143,7 @@ class UdpLink:
 
     def _detach(self, reason: str) -> None:
         attachment, self._attachment = self._attachment, None
+        self.session.received = self._sent = 0
         if attachment is not None:
             attachment.detached(reason)
 
@@ -218,6 +226,7 @@ class UdpLink:
     def _send(self) -> None:
         session, send = self.session, self._datagrams.send
         for datagram in session.datagrams(self._datagrams.now()):
+            self._sent += len(datagram)
             send(datagram, session.address)
 
     def _flush(self) -> None:

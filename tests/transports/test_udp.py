@@ -8,13 +8,14 @@ from cryptography import x509
 from twisted.internet.task import deferLater
 
 from iotcenter.identity.enrollment import Enrollments
+from iotcenter.interfaces import Traffic
 from iotcenter.model import CommandState
 from iotcenter.transports.udp import UdpSettings
 from iotcenter.wire.messages import Renew
 from iotcenter.wire.token import parse_token
 from iotcenter.wire.udp.bodies import body_of, message_of
 from iotcenter.wire.udp.content import Kind
-from iotcenter.wire.udp.handshake import Flag
+from iotcenter.wire.udp.handshake import Flag, parse_open
 from iotcenter.wire.udp.records import RecordType
 from tests.processes import until
 from tests.transports.support import new_key, request_for
@@ -38,6 +39,22 @@ class LinkTests(UdpTestCase):
         self.assertEqual((shown.transport, shown.state, shown.address), ("udp", "online", "127.0.0.1"))
         self.assertEqual([(each.name, each.value) for each in shown.series], [("t", 21.5)])
         self.assertEqual(await self.stored(), 1)
+
+    async def test_traffic(self) -> None:
+        """The bytes of its datagrams are counted, each way."""
+        device = await self.add()
+        device.open()
+        await device.hello()
+        await device.report(1)
+        opening = next(parse_open(each) for each in device.sent if each[0] == RecordType.OPEN)
+        assert opening is not None
+
+        def counted() -> bool:
+            sent = len(opening.record) + sum(len(each) for each in device.sent if each[0] == RecordType.UP)
+            got = sum(len(each) for each in device.received if each[0] == RecordType.DOWN)
+            return self.center.devices.traffic("chip") == Traffic(sent, got)
+
+        await until(self.reactor, counted, lambda: str(self.center.devices.traffic("chip")))
 
     async def test_command(self) -> None:
         """A command is carried out, and its sender gets the result."""

@@ -62,6 +62,8 @@ class ServerSession:
         """The time in the WELCOME that began it."""
         self.started = self.heard = 0.0
         self.cold = False
+        self.received = 0
+        """The bytes of its authentic records, since whoever counts them set this to 0."""
         self._largest = max(said.max_rx, SMALLEST_RX)
         self._opener = Opener(keys.up, RecordType.UP, cid, SERVER_WINDOW)
         self._sealer = Sealer(keys.down, RecordType.DOWN, cid)
@@ -108,6 +110,7 @@ class ServerSession:
         text = self._opener.open(record)
         if text is None:
             return None
+        self.received += len(record)
         silence, self.heard = now - self.heard, now
         self.cold = False
         if window.highest > before and (address != self.address or silence >= self._keepalive.telling):
