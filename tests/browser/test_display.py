@@ -14,6 +14,26 @@ from tests.browser.devices import MadeUpDevice, make_device
 DISPLAY = "/display?s=attic.temperature&s=attic.humidity"
 NUMBER = "[data-series=temperature] .number"
 
+KEEP_LOCKS = """
+window.locks = [];
+const request = navigator.wakeLock.request.bind(navigator.wakeLock);
+navigator.wakeLock.request = async (kind) => { const lock = await request(kind); locks.push(lock); return lock; };
+"""
+"""Remembers each lock that the browser gives a page, by which it keeps the screen on."""
+
+LOCKS = """async count => {
+    while (locks.length < count) await new Promise(requestAnimationFrame);
+    return locks.map((lock) => [lock.type, lock.released]);
+}"""
+"""Waits until there are so many; what each keeps, and whether it does no more."""
+
+HIDE = """hidden => {
+    if (hidden) locks.forEach((lock) => lock.release());
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""What a browser does when another tab is looked at, and back: without a screen it takes every tab for visible."""
+
 
 class DisplayTests(BrowserCase):
     """A screen on a wall."""
@@ -62,6 +82,19 @@ class DisplayTests(BrowserCase):
             self.assertTrue(page.evaluate("window.same"))
 
         return self.visit(act, errors=True)
+
+    def test_awake(self) -> Deferred[None]:
+        """It keeps the screen on, again after something else was looked at, and does not ask meanwhile."""
+
+        def act(page: Page) -> None:
+            page.add_init_script(KEEP_LOCKS)
+            page.goto(DISPLAY)
+            self.assertEqual(page.evaluate(LOCKS, 1), [["screen", False]])
+            page.evaluate(HIDE, True)
+            page.evaluate(HIDE, False)
+            self.assertEqual(page.evaluate(LOCKS, 2), [["screen", True], ["screen", False]])
+
+        return self.visit(act)
 
     def test_unknown(self) -> Deferred[None]:
         """A device or a value that there is not is said to be missing, beside those that are there."""
