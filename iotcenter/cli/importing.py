@@ -103,8 +103,8 @@ class Import:
             return
         self.added += done["added"]
         self.known += done["known"]
-        for place, reason in done["refused"]:
-            self._give_up(Unusable(piece[place].number, reason))
+        for refused in done["refused"]:
+            self._give_up(Unusable(piece[refused["place"]].number, refused["reason"]))
 
     def _give_up(self, row: Unusable) -> None:
         self.unusable_count += 1

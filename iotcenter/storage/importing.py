@@ -29,15 +29,20 @@ BOOT = 0
 """The number of the boot that imported readings have: those of devices begin at 1."""
 
 
-class Imported(Struct, frozen=True):
-    """What became of some readings or lines: how many were added, how many had been there, and which cannot be used.
+class Unusable(Struct, frozen=True):
+    """One that cannot be used: its place among those that came, from 0 on, and why."""
 
-    ``refused`` has the place of each among those that came, from 0 on, and why.
-    """
+    place: int
+    reason: str
+
+
+class Imported(Struct, frozen=True):
+    """What became of some readings or lines: how many were added, how many had been there, and which cannot be
+    used."""
 
     added: int
     known: int
-    refused: tuple[tuple[int, str], ...] = ()
+    refused: tuple[Unusable, ...] = ()
 
 
 class Imports:
@@ -71,7 +76,7 @@ def _readings(connection: sqlite3.Connection, device: DeviceId, readings: Sequen
             series = _series(connection, device, reading)
             fitted = fit(reading, now)
         except Unfit as unfit:
-            refused.append((place, str(unfit)))
+            refused.append(Unusable(place, str(unfit)))
             continue
         time, value = milliseconds(fitted.time), fitted.value
         key = time, value, type(value)

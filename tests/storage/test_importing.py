@@ -46,11 +46,11 @@ class ImportsTests(ReadingsCase):
     async def test_refused(self) -> None:
         """What cannot be stored is said, with its place; the rest is added."""
         found = await self.bring((1.0, 1.0), (NOW, "x" * 300), (NOW, 2.0))
-        self.assertEqual((found.added, [place for place, _ in found.refused]), (1, [0, 1]))
-        self.assertIn("2001", found.refused[0][1])
-        self.assertIn("255", found.refused[1][1])
+        self.assertEqual((found.added, [each.place for each in found.refused]), (1, [0, 1]))
+        self.assertIn("2001", found.refused[0].reason)
+        self.assertIn("255", found.refused[1].reason)
         refused = (await self.imports.readings(KITCHEN, "a b", [(NOW, 1.0)], NOW)).refused
-        self.assertIn("cannot have that name", refused[0][1])
+        self.assertIn("cannot have that name", refused[0].reason)
 
     async def test_unknown_device(self) -> None:
         """There must be the device."""

@@ -26,7 +26,7 @@ class ImportTests(WebTestCase):
         self.assertEqual((await self.bring(admin, series="t", readings=readings))["status"], 404)
         for added, known in ((2, 0), (0, 2)):
             found = await self.bring(admin, series="t", readings=readings, add_device=True)
-            self.assertEqual((found["added"], found["known"], found["refused"][0][0]), (added, known, 2))
+            self.assertEqual((found["added"], found["known"], found["refused"][0]["place"]), (added, known, 2))
         answer = await self.ask("GET", f"/api/v1/readings?device=attic&series=t&from={START:.0f}&step=0", admin)
         self.assertEqual(answer.json()["v"], [20.0, 21.5])
         self.assertEqual(self.center.devices.named("attic").latest["t"], (21.5, START + 60))

@@ -54,7 +54,7 @@ class ImportHandlers:
         """Add readings of one series. The same value at the same time is the same reading, and is added once."""
         known = await self._device(body.device, body.add_device, principal)
         imported = await self._imports.readings(known.id, body.series, body.readings, self._clock.seconds())
-        refused = {place for place, _ in imported.refused}
+        refused = {each.place for each in imported.refused}
         for time, value in (pair for place, pair in enumerate(body.readings) if place not in refused):
             known.newest(Reading(body.series, value, time))
         return imported
