@@ -1,4 +1,5 @@
-"""What several tests need: the sources as a clone has them, and fresh Python environments without a network."""
+"""What several tests need: to be skipped where something is missing, the sources as a clone has them, and fresh Python
+environments without a network."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import subprocess
 import sysconfig
 import venv
 from pathlib import Path
+
+from twisted.trial.unittest import SkipTest
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +30,12 @@ def run(*command: str | Path, cwd: Path) -> str:
     if done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
+
+
+def need(reason: str) -> None:
+    """Skip a test for a reason, where there is one. In CI a run in which a test was skipped is not good."""
+    if reason:
+        raise SkipTest(reason)
 
 
 def outside_the_checkout() -> dict[str, str]:

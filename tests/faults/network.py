@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from twisted.trial.unittest import TestCase
+
+from tests.support import need
+
 SERVER = "10.213.1.1"
 DEVICE = "10.213.2.1"
 """The addresses of the two sides. They are in namespaces of their own, and so in nobody's way."""
@@ -42,6 +46,16 @@ def why_no_nat() -> str:
     if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
         return "there is no program nft (Debian package nftables)"
     return ""
+
+
+def road_through_nat(test: TestCase) -> Road:
+    """A road whose router hides the device, until the end of ``test``, which is skipped where there can be none."""
+    need(why_not() or why_no_nat())
+    road = Road()
+    test.addCleanup(road.remove)
+    road.build()
+    road.masquerade()
+    return road
 
 
 NAT = """

@@ -10,13 +10,14 @@ from tempfile import mkdtemp
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from iotcenter.wire.heartbeat import PATIENCE
 from iotcenter.wire.messages import Hello, Ping, Pong, Welcome
 from tests.daemons import AgentProcess, ServerProcess
 from tests.faults import ECHO_APP, network
 from tests.processes import Program, until
+from tests.support import need
 from tests.transports.support import TLSTestCase, client_context
 
 HEARTBEAT = 1.5
@@ -34,9 +35,7 @@ class CutTests(TestCase):
         """Build the road, start the server, enroll the device over it, and start it."""
         from twisted.internet import reactor
 
-        reason = network.why_not()
-        if reason:
-            raise SkipTest(reason)
+        need(network.why_not())
         self.reactor: Any = reactor
         self.folder = Path(mkdtemp(prefix="iotcenter-cut-"))
         self.addCleanup(shutil.rmtree, self.folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IListeningPort
 from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from tests.daemons import AgentProcess, ServerProcess
 from tests.faults import ECHO_APP
 from tests.gateway.openssh import Home, Sshd, missing
 from tests.processes import Program, until
+from tests.support import need
 
 DEVICE = "kitchen-pi"
 PASSWORD = "correct horse battery"
@@ -66,19 +66,6 @@ class Echo(Protocol):
         """Our own doing."""
 
 
-def need_openssh() -> None:
-    """Skip a test where OpenSSH is not installed; in CI that is a failure."""
-    need(missing())
-
-
-def need(reason: str) -> None:
-    """Skip a test for a reason, where there is one; in CI that is a failure."""
-    if reason and os.environ.get("CI") == "true":
-        raise AssertionError(reason)
-    if reason:
-        raise SkipTest(reason)
-
-
 def write_config(home: Home, server: ServerProcess, sshd: Sshd, direct: str = "127.0.0.1") -> None:
     """What a person has in ``~/.ssh``: the gateway is ``jump``, the sshd itself at ``direct`` is ``direct``."""
     words = ["ssh-keygen", "-y", "-f", str(server.directory / "ssh_host_ed25519_key")]
@@ -107,7 +94,7 @@ class GatewayCase(TestCase):
         """Start it all."""
         from twisted.internet import reactor
 
-        need_openssh()
+        need(missing())
         self.reactor: Any = reactor
         self.folder = Path(mkdtemp(prefix="iotcenter-gateway-"))
         self.addCleanup(shutil.rmtree, self.folder)

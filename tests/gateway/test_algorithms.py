@@ -14,7 +14,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.daemons import ServerProcess
-from tests.gateway.case import need, need_openssh
+from tests.gateway.openssh import missing
+from tests.support import need
 
 
 class AlgorithmTests(TestCase):
@@ -24,7 +25,7 @@ class AlgorithmTests(TestCase):
         """ssh-audit finds no algorithm that fails; the newest key exchange is among those offered."""
         from twisted.internet import reactor
 
-        need_openssh()
+        need(missing())
         program = Path(sys.executable).with_name("ssh-audit")
         need("" if program.exists() else "not installed: ssh-audit (see tests/requirements.txt)")
         folder = Path(mkdtemp(prefix="iotcenter-audit-"))
