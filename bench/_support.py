@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
@@ -16,13 +16,14 @@ TICK = os.sysconf("SC_CLK_TCK")
 """How many of the kernel's units of processor time make a second."""
 
 
-class FaultFinder(Protocol):
-    """A benchmark that looks for faults too."""
-
-    faults: list[str]
+class Bench(Protocol):
+    """What is measured together."""
 
     async def run(self) -> None:
-        """Measure, and gather ``faults`` in words."""
+        """Measure, and print what was found."""
+
+
+B = TypeVar("B", bound=Bench)
 
 
 def run(main: Callable[[Any], Awaitable[None]]) -> None:
@@ -38,18 +39,17 @@ def run(main: Callable[[Any], Awaitable[None]]) -> None:
             raise
 
 
-def run_in_folder(make: Callable[[Any, Path], FaultFinder]) -> int:
-    """Run what ``make`` gives in a folder of its own; 1 where it found faults."""
-    faults: list[str] = []
+def run_in_folder(make: Callable[[Any, Path], B]) -> B:
+    """Run what ``make`` gives, in a folder of its own; that is the answer."""
+    made: list[B] = []
 
     async def bench(reactor: Any) -> None:
         with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-            one = make(reactor, Path(folder))
-            await one.run()
-            faults.extend(one.faults)
+            made.append(make(reactor, Path(folder)))
+            await made[0].run()
 
     run(bench)
-    return 1 if faults else 0
+    return made[0]
 
 
 def show(rows: Sequence[tuple[str, str, str]]) -> None:

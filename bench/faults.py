@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=10.0, help="readings of each of them a second (10)")
     parser.add_argument("--seed", type=int, default=None, help="of the moments and of what is killed")
     options = parser.parse_args()
-    return run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
+    return 1 if run_in_folder(lambda reactor, folder: Bench(reactor, folder, options)).faults else 0
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
 from _population import SPREAD, all_in, enroll, play
-from _support import cpu_seconds, load, more_files, run, show, verdict
+from _support import cpu_seconds, load, more_files, run_in_folder, show, verdict
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
@@ -154,8 +153,7 @@ def main() -> None:
     parser.add_argument("--sign-ins", type=int, default=8, help="how many sign-ins; 10 a minute are allowed (8)")
     options = parser.parse_args()
     more_files()
-    with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-        run(lambda reactor: Bench(reactor, Path(folder), options).run())
+    run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ import random
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from _support import load, more_files, percentile, run, show, verdict
+from _support import load, more_files, percentile, run_in_folder, show, verdict
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
@@ -125,14 +124,22 @@ class Bench:
     async def run(self) -> None:
         """Measure, and show."""
         await self._house.begin()
+        reporting, watch = LoopingCall(self._report), Watch(self._reactor)
+        try:
+            await self._look(reporting, watch)
+        finally:
+            watch.stop()
+            if reporting.running:
+                reporting.stop()
+            await self._house.close()
+
+    async def _look(self, reporting: LoopingCall, watch: Watch) -> None:
         cookie = str((await self._house.user("anna", Role.ADMIN))["value"])
         for number in range(self._options.devices):
             device = await make_device(self._house.parts, f"device-{number:04}", f"10.0.{number // 250}.{number % 250}")
             device.connect(SERIES, OFFERS)
             self._devices.append(device)
-        reporting = LoopingCall(self._report)
         reporting.start(0.1)
-        watch = Watch(self._reactor)
         await deferLater(self._reactor, 5.0)
         settle()  # as the daemon does when it has read its devices
         await deferLater(self._reactor, 1.0)
@@ -143,9 +150,6 @@ class Bench:
         for path in PAGES:
             rows += await self._measure(path, cookie, watch)
         show([*rows, ("load of the machine", load(), "")])
-        watch.stop()
-        reporting.stop()
-        await self._house.close()
 
     def _report(self) -> None:
         """A hundredth of the devices measure: each does so every ten seconds."""
@@ -189,8 +193,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=30, help="how many for each page (30)")
     options = parser.parse_args()
     more_files()
-    with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-        run(lambda reactor: Bench(reactor, Path(folder), options).run())
+    run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":

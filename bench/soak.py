@@ -93,7 +93,7 @@ def main() -> int:
     parser.add_argument("--devices", type=int, default=20, help="how many devices report, a process each (20)")
     parser.add_argument("--pace", type=float, default=10.0, help="readings of each of them a second (10)")
     options = parser.parse_args()
-    return run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
+    return 1 if run_in_folder(lambda reactor, folder: Bench(reactor, folder, options)).faults else 0
 
 
 if __name__ == "__main__":

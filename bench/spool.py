@@ -9,10 +9,9 @@ import argparse
 import re
 from pathlib import Path
 from shutil import which
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from _support import cpu_seconds, run, show
+from _support import cpu_seconds, run_in_folder, show
 from twisted.internet.task import deferLater
 
 from tests.daemons import AgentProcess, ServerProcess
@@ -101,8 +100,7 @@ def main() -> None:
     if which(STRACE[0]) is None:
         print("strace is missing: apt-get install strace")
         return
-    with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-        run(lambda reactor: Bench(reactor, Path(folder), options).run())
+    run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":

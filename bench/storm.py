@@ -9,11 +9,9 @@ import argparse
 import contextlib
 import sys
 from pathlib import Path
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from _support import cpu_seconds, load, run, show, verdict
+from _support import cpu_seconds, load, more_files, run_in_folder, show, verdict
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import LoopingCall
@@ -129,10 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", type=int, default=10_000, help="how many (10000); each needs an open file")
     options = parser.parse_args()
-    _, most = getrlimit(RLIMIT_NOFILE)
-    setrlimit(RLIMIT_NOFILE, (most, most))
-    with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-        run(lambda reactor: Bench(reactor, Path(folder), options).run())
+    more_files()
+    run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ import json
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from _support import cpu_seconds, load, more_files, percentile, run, show, verdict
+from _support import cpu_seconds, load, more_files, percentile, run_in_folder, show, verdict
 from twisted.internet.task import LoopingCall, deferLater
 
 from iotcenter.model import Reading
@@ -136,8 +135,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="for how long (30)")
     options = parser.parse_args()
     more_files()
-    with TemporaryDirectory(prefix="iotcenter-bench-") as folder:
-        run(lambda reactor: Bench(reactor, Path(folder), options).run())
+    run_in_folder(lambda reactor, folder: Bench(reactor, folder, options))
 
 
 if __name__ == "__main__":
