@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from iotcenter.model import DeviceId
+from iotcenter.storage.blocks import PAGE
 from iotcenter.storage.errors import Busy, Closed, StorageError
 from iotcenter.storage.journal import MOST_IN_BLOCK, Journal, View
 from iotcenter.storage.queue import Done, Queue, Waiting
@@ -46,6 +47,9 @@ LEAST_EVERY = 0.0015
 """Seconds between the beginnings of two commits: a disk may be faster, but each costs processor time as some twenty
 reports do, and so does each device that is in it, as some thirty: what comes meanwhile shares that."""
 
+ENOUGH = PAGE
+"""Bytes for which it is worth it to begin earlier, once nothing more comes: a disk writes as many at least."""
+
 
 class Inbox:
     """A journal with a thread of its own, which writes one block after the other while the next one gathers."""
@@ -56,12 +60,14 @@ class Inbox:
         self._journal = Journal(directory)
         self._reactor = reactor
         self._commit_every = max(commit_every, LEAST_EVERY)
+        self._gathers = commit_every > LEAST_EVERY
         self._thread = Worker(reactor, "inbox")
         self._queue = Queue()
         self._appended = self._ended_with = 0
         self._watching: list[tuple[int, Deferred[None]]] = []
         self._began = float("-inf")
         self._starting: Any = None
+        self._looking = False
         self._writing = False
         self._open = False
         self._idle: Deferred[None] | None = None
@@ -110,6 +116,8 @@ class Inbox:
                 self._schedule()
             elif self._queue.bytes >= MOST_IN_BLOCK:
                 self._hurry()
+            elif not self._writing:
+                self._look_for_more()
 
     @property
     def crowded(self) -> bool:
@@ -144,6 +152,25 @@ class Inbox:
     def _schedule(self) -> None:
         """Begin a commit as soon as it may be. Not at once: what else comes in this turn of the reactor shares it."""
         self._starting = self._reactor.callLater(self._wait(), self._start)
+        self._look_for_more()
+
+    def _look_for_more(self) -> None:
+        """Where there is enough, begin once a whole turn of the reactor brings nothing more: devices that wait for
+        acknowledgements send nothing meanwhile. Time by itself is coarse: the reactor sleeps for whole milliseconds."""
+        if not self._looking and not self._gathers and self._queue.bytes >= ENOUGH:
+            self._looking = True
+            self._reactor.callLater(0, self._look, 0)
+
+    def _look(self, seen: int) -> None:
+        """A turn is over, before which so many had been appended; 0 where it was not a whole one."""
+        self._looking = False
+        if self._starting is None:
+            return
+        if seen == self._appended:
+            self._hurry()
+            return
+        self._looking = True
+        self._reactor.callLater(0, self._look, self._appended)
 
     def _wait(self) -> float:
         """Seconds until a commit may begin."""

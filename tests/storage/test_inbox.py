@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
 from iotcenter.storage import inbox
@@ -202,13 +202,20 @@ class TroubleTests(InboxCase):
 class GatheringTests(InboxCase):
     """Commits that are gathered, for the sake of an SD card or of the processor."""
 
+    async def turns(self, clock: TurnedClock, count: int) -> None:
+        """Let the reactor turn so many times, in which no time passes."""
+        for _ in range(count):
+            await deferLater(self.reactor, 0)
+            clock.advance(0)
+
     async def test_commit_every(self) -> None:
         """After a commit the next one waits for its time; what comes meanwhile shares it."""
         clock = TurnedClock(self.reactor)
         gentle = self.opened(clock, commit_every=10.0)
         first = self.append("one", gentle)
         await first
-        second, third = self.append("two", gentle), self.append("three", gentle)
+        second, third = self.append("x" * inbox.ENOUGH, gentle), self.append("three", gentle)
+        await self.turns(clock, 5)
         clock.advance(9.9)
         self.assertNoResult(second)
         clock.advance(0.1)
@@ -225,6 +232,28 @@ class GatheringTests(InboxCase):
         self.assertNoResult(others[0])
         clock.advance(inbox.LEAST_EVERY / 2)
         await gatherResults(others)
+
+    async def test_nothing_more_comes(self) -> None:
+        """A page of reports does not wait for its time once a whole turn of the reactor brought nothing more."""
+        clock = TurnedClock(self.reactor)
+        busy = self.opened(clock)
+        await self.append("one", busy)
+        page = [self.append("x" * inbox.ENOUGH, busy), self.append("three", busy)]
+        await self.turns(clock, 5)
+        await gatherResults(page)
+
+    async def test_more_comes(self) -> None:
+        """While each turn of the reactor brings more, a page of reports waits for its time."""
+        clock = TurnedClock(self.reactor)
+        busy = self.opened(clock)
+        await self.append("one", busy)
+        page = self.append("x" * inbox.ENOUGH, busy)
+        for _ in range(5):
+            self.append("more", busy)
+            await self.turns(clock, 1)
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        clock.advance(inbox.LEAST_EVERY)
+        await page
 
     async def test_much_does_not_wait(self) -> None:
         """Enough for a whole block does not wait, and neither does what is left at the end."""
