@@ -40,7 +40,7 @@ def install(folder: Path) -> Environment:
 def answer_of(environment: Environment, data: Path, *words: str) -> Any:
     """What ``iotcenter`` says of the server on ``data``. It blocks."""
     command: list[str | Path] = [environment.programs / "iotcenter", f"--data={data}", *words, "--json"]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=30).stdout)
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout)
 
 
 class OwnTransportTests(TestCase):

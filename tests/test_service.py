@@ -226,8 +226,8 @@ def get(url: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
     context = ssl._create_unverified_context()
     host, port = parts.hostname or "", parts.port
-    connection = HTTPSConnection(host, port, timeout=20, context=context) if parts.scheme == "https" else None
-    connection = connection or HTTPConnection(host, port, timeout=20)  # type: ignore[assignment]
+    connection = HTTPSConnection(host, port, timeout=60, context=context) if parts.scheme == "https" else None
+    connection = connection or HTTPConnection(host, port, timeout=60)  # type: ignore[assignment]
     assert connection is not None
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")

@@ -70,7 +70,7 @@ class LiveCase(TestCase):
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.token}"})
 
         def fetch() -> str:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return str(answer.read().decode())
 
         return await deferToThread(fetch)
@@ -91,7 +91,7 @@ class LiveCase(TestCase):
 
     async def command(self, name: str, arguments: dict[str, Any], result: Any) -> None:
         """Give the device a command as a person would."""
-        given = {"name": name, "args": arguments, "timeout": 30}
+        given = {"name": name, "args": arguments, "timeout": 60}
         answer = await self.server.ask(f"devices/{self.name}/commands", given)
         self.assertEqual((answer["state"], answer["result"]), ("done", result), answer)
 
@@ -127,7 +127,7 @@ class MicroPythonTests(LiveCase):
     async def test_device(self) -> None:
         """A board with MicroPython is a device like any other, and says why a command failed."""
         await self.run_device(self.power_on())
-        given = {"name": "relay", "args": {"on": True, "seconds": 61}, "timeout": 30}
+        given = {"name": "relay", "args": {"on": True, "seconds": 61}, "timeout": 60}
         answer = await self.server.ask(f"devices/{self.name}/commands", given)
         self.assertEqual((answer["state"], answer["error"]), ("failed", "a minute at most"))
         logs = await self.server.ask(f"devices/{self.name}/logs")

@@ -18,7 +18,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Werror")
 HOST = ("gcc", "-std=gnu99", "-g", "-O1", *WARNINGS, *SANITIZERS)
 
-LONGEST = 120
+LONGEST = 300
 """Seconds that a compiler or a simulator may take on a slow machine."""
 
 

@@ -26,7 +26,7 @@ class CompletionTests(CommandLineCase):
         if bash is None:
             raise SkipTest("there is no bash")
         script = self.line("completion", "bash")
-        done = subprocess.run([bash, "-c", ASK.format(script=script)], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([bash, "-c", ASK.format(script=script)], capture_output=True, text=True, timeout=60)
         self.assertLessEqual({"list", "add", "passwd", "role", "remove", "reset-link"}, set(done.stdout.split()))
 
     def test_every_shell(self) -> None:

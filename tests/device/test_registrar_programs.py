@@ -130,7 +130,7 @@ class TwoDevicesTests(ProgramTestCase):
         """A page, as a program with an API token gets it."""
         url = f"http://127.0.0.1:{self.server.http}{path}"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return str(answer.read().decode())
 
     async def check_logs(self) -> None:
