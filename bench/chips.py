@@ -38,6 +38,7 @@ def sizes() -> list[tuple[str, str, str]]:
     memory = found["bytes-device"] + found["bytes-config"] + found["bytes-buffers"]
     rows = [
         ("flash", *verdict(avr.core_size(), 7680, "bytes")),
+        ("flash, every function called", f"{avr.core_size(functions=avr.ALL)} bytes", ""),
         ("RAM, with its buffers", *verdict(memory, 450, "bytes")),
         ("stack", f"{found['bytes-stack']} bytes", ""),
     ]

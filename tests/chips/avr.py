@@ -29,6 +29,8 @@ USED = (
 )
 """The functions of a sketch that reports, and takes a command."""
 
+ALL = (*USED, "resume", "stop", "listening", "time", "log", "float_argument", "text_argument")
+
 
 def missing_parts() -> str | None:
     """Why nothing can be simulated here."""
@@ -66,10 +68,10 @@ def self_test() -> str:
     return output(str(simulator()), str(program)).splitlines()[-1]
 
 
-def core_size(options: tuple[str, ...] = (*COMPILER, *RELAXED)) -> int:
-    """Bytes of flash of what the core alone links to, for the functions in ``USED``."""
-    wanted = [f"-Wl,-u,iotcenter_{name}" for name in USED]
-    program = compiled(f"core-{len(options)}.elf", (*options, "-nostartfiles", *wanted, *CORE))
+def core_size(options: tuple[str, ...] = (*COMPILER, *RELAXED), functions: tuple[str, ...] = USED) -> int:
+    """Bytes of flash of what the core alone links to, for a sketch that calls these functions."""
+    wanted = [f"-Wl,-u,iotcenter_{name}" for name in functions]
+    program = compiled(f"core-{len(options)}-{len(functions)}.elf", (*options, "-nostartfiles", *wanted, *CORE))
     text, data, *_ = output("avr-size", str(program)).splitlines()[1].split()
     return int(text) + int(data)
 
