@@ -62,6 +62,11 @@ class Timeline:
         What cannot be placed keeps its time: storing refuses it.
         """
         clock = report.time
+        if not clock and (known := self._boots.get(report.boot)) is not None and isinstance(report, Report):
+            placed = known.follow(report, received)
+            if placed is not None:
+                self.clock, self.clock_off = ClockState.NONE, None
+                return placed
         self.clock = ClockState.RIGHT if clock else ClockState.NONE
         self.clock_off = clock - received if clock else None
         if clock and abs(clock - received) > MOST_OFF:
@@ -73,10 +78,6 @@ class Timeline:
                 boot.note(report.sequence + len(times) - 1, times[-1])
                 boot.was_right(clock)
                 return report
-        if not clock and isinstance(report, Report):
-            placed = boot.follow(report, received)
-            if placed is not None:
-                return placed
         numbered = _numbered(report)
         return _with_times(report, boot.place(numbered, clock, received)) if numbered else report
 
@@ -144,8 +145,10 @@ class _Boot:
         """What ``place`` makes of ages that follow on the newest reading, as nearly always where there is no clock;
         None where ``report`` is something else. Chips send nothing else, and ``place`` costs them four times as much.
         """
-        newest = self._stretches[-1] if self._stretches else None
-        if newest is None or self.steady or report.sequence != newest.last + 1:
+        if self.steady or not self._stretches:
+            return None
+        newest = self._stretches[-1]
+        if report.sequence != newest.last + 1:
             return None
         placed, end = [], newest.end
         for one in report.readings:

@@ -144,6 +144,8 @@ class Inbox:
     An answer is the body of the acknowledgement; None says that there is none yet.
     """
 
+    __slots__ = ("_came", "_forget_at", "_unusual")
+
     def __init__(self) -> None:
         self._came: dict[int, float] = {}  # oldest first
         self._unusual: dict[int, bytes | None] = {}  # what is not answered with an empty body, as nearly all are

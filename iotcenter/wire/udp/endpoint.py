@@ -159,7 +159,8 @@ class Endpoint:
         plain = session.plain_report(text, len(record), now)
         if plain is None:
             return Arrival(session, session.take(text, len(record), now))
-        self.reports.append((session, *plain))
+        report, packed = plain
+        self.reports.append((session, report, packed))
         return None
 
     def _no_session(

@@ -54,6 +54,8 @@ class RecordType(IntEnum):
 class Window:
     """Which sequence numbers were seen: one bit for each of the newest."""
 
+    __slots__ = ("_kept", "_seen", "_size", "highest")
+
     def __init__(self, size: int) -> None:
         self.highest = 0
         self._size = size
@@ -79,6 +81,8 @@ class Window:
 
 class Sealer:
     """Makes the records of one direction of one session."""
+
+    __slots__ = ("_aes", "_encrypt", "_mac", "_prefix", "_vector", "sequence")
 
     def __init__(self, key: bytes, kind: RecordType, cid: bytes) -> None:
         self.sequence = 0
@@ -111,6 +115,8 @@ class Sealer:
 
 class Opener:
     """Opens the records of one direction of one session, each once."""
+
+    __slots__ = ("_decrypt", "_mac", "_prefix", "_vector", "window")
 
     def __init__(self, key: bytes, kind: RecordType, cid: bytes, window: int) -> None:
         self.window = Window(window)

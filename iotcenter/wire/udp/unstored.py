@@ -24,6 +24,8 @@ class Unstored:
     ``largest`` is the longest datagram that the device takes.
     """
 
+    __slots__ = ("_largest", "_waiting")
+
     def __init__(self, largest: int) -> None:
         self._largest = largest
         self._waiting: dict[tuple[int, int], tuple[int, int]] = {}
