@@ -1,4 +1,6 @@
-"""IotCenter for MicroPython: readings up, commands down, over encrypted UDP. One file; copy it to the board.
+"""IotCenter for MicroPython: readings up, commands down, over encrypted UDP.
+
+All of it is one file, so that copying this to the board is all that it takes to install it.
 
 Sensors and commands are functions with a decorator, as on a Linux device:
 
@@ -411,8 +413,8 @@ class Connection:
         try:
             keepalive = unpack(body)[0][0]
             self._keepalive = max(5, int(keepalive)) * 1000
-        except (ValueError, TypeError, IndexError, KeyError):
-            pass
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+            pass  # it makes no sense: all stays as it was
 
     def _set_time(self, data, now):
         self.time = struct.unpack(">I", data)[0] - now // 1000

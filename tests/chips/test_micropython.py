@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from iotcenter.wire.messages import Command
+from iotcenter.wire.udp.content import Kind
+from iotcenter.wire.udp.delivery import Parcel
 from iotcenter.wire.udp.records import RecordType
 from tests.chips.chip import Chip
 from tests.chips.micropython import CLIENT, MICROPYTHON, missing_parts
@@ -171,6 +174,17 @@ class ConversationTests(SynchronousTestCase):
         world.run(600.0)
         self.assertTrue(600 / 110 - 1 <= len(chip.sent) - before <= 600 / 20)
         self.assertLess(abs(chip.status()["time"] - (UNIX + world.now)), 2)
+
+    def test_senseless_configuration(self) -> None:
+        """A number of seconds that is none changes nothing, and does not end the program."""
+        world, chip = self.online()
+        session = world.server.endpoint.session_of(chip.id)
+        assert session is not None
+        for seconds in (math.inf, None, "often", [10]):
+            session._sender.put(Parcel(Kind.CONFIGURATION, msgspec.msgpack.encode([seconds])))
+            world.server.flush(session)
+            world.run(5.0)
+        self.assertTrue(chip.report())
 
     def test_strangers(self) -> None:
         """What is forged, repeated, cut short or from another session changes nothing and is not answered."""
