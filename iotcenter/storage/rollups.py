@@ -29,14 +29,18 @@ NEW = """
 ADD_READINGS = "OR IGNORE INTO reading"
 ADD_MINUTES = "INTO new_minute"
 NUMBER = "CASE WHEN typeof(value) <> 'text' THEN value END"
+TOTAL = "coalesce(total(total), 0)"
+"""The sum of sums. Those of numbers near the largest are infinite, and of two that are, one each way, SQLite makes
+NULL. No bucket may hold that: a device that sends such numbers would hold up the merge of all."""
+
 SUMS = f"count(*), sum(typeof(value) = 'text'), total({NUMBER}), min({NUMBER}), max({NUMBER})"
 GROUP = {
-    HOUR: """
-        INSERT INTO new_hour SELECT series, time / 60, sum(count), sum(texts), total(total), min(low), max(high)
+    HOUR: f"""
+        INSERT INTO new_hour SELECT series, time / 60, sum(count), sum(texts), {TOTAL}, min(low), max(high)
         FROM new_minute GROUP BY 1, 2
     """,
-    DAY: """
-        INSERT INTO new_day SELECT series, time / 24, sum(count), sum(texts), total(total), min(low), max(high)
+    DAY: f"""
+        INSERT INTO new_day SELECT series, time / 24, sum(count), sum(texts), {TOTAL}, min(low), max(high)
         FROM new_hour GROUP BY 1, 2
     """,
 }
@@ -63,7 +67,7 @@ def _add(tier: Tier, which: str) -> str:
         INSERT INTO {tier.table}
         SELECT series, time, count, texts, total, low, high, {_last(tier, "new")} FROM new_{tier.table} AS new
         WHERE {which} ON CONFLICT (series, time) DO UPDATE SET
-        count = count + excluded.count, texts = texts + excluded.texts, total = total + excluded.total,
+        count = count + excluded.count, texts = texts + excluded.texts, total = coalesce(total + excluded.total, 0),
         low = coalesce(min(low, excluded.low), low, excluded.low),
         high = coalesce(max(high, excluded.high), high, excluded.high), last = excluded.last
     """

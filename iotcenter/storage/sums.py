@@ -6,6 +6,7 @@ import sqlite3
 from typing import Any
 
 from iotcenter.storage.cover import PlacedPiece
+from iotcenter.storage.rollups import TOTAL
 from iotcenter.storage.sql import select
 from iotcenter.storage.steps import MONDAY
 from iotcenter.storage.tiers import DAY, LEVELS, RAW, TIERS, Tier
@@ -55,7 +56,7 @@ def _last(level: Tier) -> str:
 QUERIES = {
     level: f"""
         SELECT bucket, count, texts, total, low, high, newest / 2, {_last(level)} FROM (
-            SELECT (moment / 2 + ?4) / ?5 AS bucket, sum(count) AS count, sum(texts) AS texts, total(total) AS total,
+            SELECT (moment / 2 + ?4) / ?5 AS bucket, sum(count) AS count, sum(texts) AS texts, {TOTAL} AS total,
                 min(low) AS low, max(high) AS high, max(moment) AS newest
             FROM ({_source(level)}) WHERE count > 0 GROUP BY bucket)
     """

@@ -372,6 +372,32 @@ class ReckoningTests(RollupCase):
         self.check(storage)
 
 
+class LargestTests(RollupCase):
+    """Numbers of which the sum is none."""
+
+    def test_both_ways(self) -> None:
+        """They are stored, counted and found, whether their infinite sums meet in a minute, an hour, a day, or the
+        answer; and come they in one commit or in many."""
+        for every, count in ((0.1, 4), (61.0, 3), (0.1, 700), (30.0, 300), (3500.0, 30)):
+            up = Run(1, START, every, [LARGEST] * count, 7)
+            down = Run(2, START + count * every, every, [-LARGEST] * count, 7)
+            for reports in ([up.reports(), down.reports()], [[each] for run in (up, down) for each in run.reports()]):
+                storage = Storage(self.path)
+                with closing(storage.connection):
+                    for commit in reports:
+                        storage.store(commit)
+                    for step in (MINUTE, HOUR, DAY, 3 * HOUR):
+                        found = rows_of(storage.buckets(step))
+                        wanted = [row[:4] + row[5:] for row in expected_of_largest(storage.raw(), step)]
+                        self.assertEqual([row[:4] + row[5:] for row in found], wanted)
+
+
+def expected_of_largest(raw: Sequence[tuple[float, Value]], step: float) -> list[tuple[Any, ...]]:
+    """As ``expected`` but for the means: of what is too large to be summed up they are nothing to go by."""
+    signs = expected([(time, float(value) / LARGEST) for time, value in raw], step)
+    return [(*row[:2], row[2] * LARGEST, row[3] * LARGEST, row[4], row[5] * LARGEST) for row in signs]
+
+
 class RawTests(RollupCase):
     """Beside the buckets."""
 

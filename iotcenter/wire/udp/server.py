@@ -127,8 +127,10 @@ class ServerSession:
         if not text.startswith(_PLAIN_REPORT) or self._unstored.full:
             return None
         plain = plain_report(text, HEAD)
+        if plain is None:
+            return None
         message_id = text[1] << 8 | text[2]
-        if plain is None or not self._inbox.take(message_id, now):
+        if not self._inbox.take(message_id, now):
             return None
         report = plain[0]
         self._unstored.add(report.boot, report.sequence, message_id, size)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from iotcenter.wire.codec import DamagedReport, decode
 from iotcenter.wire.messages import Ack, Busy, Command, Refusal, Report
 from iotcenter.wire.udp.content import Content, Kind
-from iotcenter.wire.udp.events import Event, Received
+from iotcenter.wire.udp.events import Event, Malformed, Received
 from iotcenter.wire.udp.handshake import Flag, Hello
 from iotcenter.wire.udp.keepalive import Keepalive
 from iotcenter.wire.udp.keys import RecordKeys
@@ -134,6 +134,14 @@ class PlainReportTests(SynchronousTestCase):
             pair.answer(Ack(report.boot, report.sequence, 1, (Refusal(report.sequence, "no"),)), now)
         elif answer == "busy":
             pair.answer(Busy(report.boot, report.sequence, 5.0), now)
+
+    def test_short(self) -> None:
+        """A record that holds less than a message begins with is malformed, whatever its first byte says."""
+        pair = Pair(0)
+        for text in (b"", b"A", b"A\0", b"A\0\1", b"\xc1", b"\xc1\0\1\0"):
+            short, long = pair.receive(pair.sealer.seal(text), HOME, 0.0)
+            self.assertEqual(short, long)
+            self.assertEqual([type(event) for event in short], [Malformed])
 
     def test_taken(self) -> None:
         """It is the confirmable report in MessagePack that goes the short way, once for each message."""
