@@ -1445,13 +1445,13 @@ bool iotcenter_int_argument(const struct iotcenter_command *command, const char 
 /* A double as a float, rounded; what is too large becomes infinite, what is too small zero. */
 static uint32_t narrowed(const uint8_t *data)
 {
-    uint32_t high = iotcenter_get32(data), low = iotcenter_get32(data + 4), sign = high & 0x80000000UL;
-    int16_t exponent = (int16_t)(high >> 20 & 0x7FF) - 1023 + 127;
+    uint32_t sign = (uint32_t)(data[0] & 0x80) << 24, digits = iotcenter_get32(data + 1) & 0x0FFFFFFF;
+    int16_t exponent = (int16_t)((data[0] & 0x7F) << 4 | data[1] >> 4) - 1023 + 127;
     if (exponent <= 0)
         return sign;
     if (exponent >= 255)
         return sign | 0x7F800000UL;
-    return sign | (((uint32_t)exponent << 23 | (high & 0xFFFFF) << 3 | low >> 29) + (low >> 28 & 1));
+    return sign | (((uint32_t)exponent << 23 | digits >> 5) + (digits >> 4 & 1));
 }
 
 bool iotcenter_float_argument(const struct iotcenter_command *command, const char *name, float *value)
