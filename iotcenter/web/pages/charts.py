@@ -34,7 +34,7 @@ RANGES = {
     "now-24h": "24 h",
     "now-7d": "7 d",
     "now-30d": "30 d",
-    "now-365d": "1 y",
+    "now-365d": N_("1 y"),
 }
 """The ranges that are one click away, each up to now."""
 
