@@ -24,6 +24,9 @@ from tests.support import Environment, copy_of_the_tree, outside_the_checkout
 PATIENCE = 60.0
 """Seconds after which something that should have happened is a failure."""
 
+MOST_WORK = 10.0
+"""Seconds of processor time that a second start may take: one or two here, and a board is slower."""
+
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0"}
 """Has pip take what is there. (The last reads the wrong way round: it turns the isolation off.)"""
 
@@ -123,7 +126,7 @@ class FirstRunTests(SynchronousTestCase):
                 self.assertEqual(file.status, 200)
 
     def test_second_start(self) -> None:
-        """The second start installs nothing, enrolls nothing, prints no new link, and takes under 3 s of work."""
+        """The second start installs nothing, enrolls nothing, prints no new link, and is little work."""
         first = self.start()
         device = self.wait_for("the first reading", self.device)
         self.stop(first)
@@ -136,4 +139,4 @@ class FirstRunTests(SynchronousTestCase):
         self.assertEqual(again["id"], device["id"])
         for words in ("Installing", "Adding", "setup?t="):
             self.assertNotIn(words, output)
-        self.assertLess(after.ru_utime - before.ru_utime, 3.0)
+        self.assertLess(after.ru_utime - before.ru_utime, MOST_WORK)
