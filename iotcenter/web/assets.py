@@ -14,8 +14,8 @@ from twisted.web.server import Request
 from iotcenter.texts import _
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import stream
-from iotcenter.web.headers import header
 from iotcenter.web.languages import Languages
+from iotcenter.web.packing import takes_gzip
 
 _MEDIA = {
     "css": "text/css; charset=utf-8",
@@ -88,7 +88,7 @@ class AssetHandlers:
         content = asset.content
         if asset.packed:
             request.setHeader("Vary", "Accept-Encoding")
-            if "gzip" in (header(request, "accept-encoding") or ""):
+            if takes_gzip(request):
                 request.setHeader("Content-Encoding", "gzip")
                 content = asset.packed
         request.setHeader("Content-Length", str(len(content)))

@@ -18,11 +18,12 @@ from iotcenter.center.subscribers import (
     RemovedEvent,
 )
 from iotcenter.model import Device, LogLevel, Noun
+from iotcenter.web.packing import Packable
 
-KEEP_ALIVE = b":\n\n"
+KEEP_ALIVE = Packable(b":\n\n")
 """A comment: it keeps proxies from closing a silent stream, and shows us that the peer is gone."""
 
-OPENING = b"retry: 2000\n\n"
+OPENING = Packable(b"retry: 2000\n\n")
 """Browsers come back after two seconds when the stream breaks."""
 
 _encoder = msgspec.json.Encoder()

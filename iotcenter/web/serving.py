@@ -26,6 +26,7 @@ from iotcenter.web.errors import HTTPProblem, problem_of
 from iotcenter.web.guard import Handler, Kind, Redirect, Route, Signature, routes_of, signature_of
 from iotcenter.web.headers import peer
 from iotcenter.web.hosts import Hosts
+from iotcenter.web.packing import LEAST, may_pack, pack
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, Via, find_principal
 from iotcenter.web.security import set_headers
@@ -204,6 +205,11 @@ def _rendered(request: Request, route: Route, result: Any) -> bytes:
 
 def _body(request: Request, media: str, body: bytes) -> bytes:
     request.setHeader("Content-Type", media)
+    if len(body) >= LEAST:
+        request.setHeader("Vary", "Accept-Encoding")
+        if may_pack(request, door_of(request)):
+            request.setHeader("Content-Encoding", "gzip")
+            body = pack(body)
     request.setHeader("Content-Length", str(len(body)))
     return body
 

@@ -19,6 +19,7 @@ from iotcenter.web.channel import cut
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.frames import KEEP_ALIVE, OPENING, Snapshot, frame, frames_of
 from iotcenter.web.headers import peer
+from iotcenter.web.packing import GZIP_HEADER, Packable
 from iotcenter.web.peers import LOOPBACK, source_of
 from iotcenter.web.principal import Principal, Via
 
@@ -63,8 +64,9 @@ class Stream:
         request: Request,
         principal: Principal,
         check: Callable[[], Awaitable[Principal | None]],
-        snapshot: Callable[[], bytes],
+        snapshot: Callable[[], Packable],
         seconds: Callable[[], float],
+        packed: bool,
     ) -> None:
         self.principal = principal
         self.source = source_of(peer(request))
@@ -73,7 +75,8 @@ class Stream:
         self._request = request
         self._snapshot = snapshot
         self._seconds = seconds
-        self._rest = memoryview(OPENING)
+        self._packed = packed
+        self._rest = memoryview(GZIP_HEADER + OPENING.packed if packed else OPENING.plain)
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._stale = True
@@ -81,13 +84,16 @@ class Stream:
 
     def start(self) -> None:
         """Begin to write."""
+        if self._packed:
+            self._request.setHeader("Content-Encoding", "gzip")
         self._request.registerProducer(self, True)
         self._pump()
 
-    def send(self, data: bytes) -> None:
-        """Write ``data``, or keep it for later, or drop it for the sake of a snapshot."""
+    def send(self, piece: Packable) -> None:
+        """Write ``piece``, or keep it for later, or drop it for the sake of a snapshot."""
         if self._stale:
             return
+        data = self._form(piece)
         self._queue.append(data)
         self._queued += len(data)
         self._pump()
@@ -99,7 +105,7 @@ class Stream:
     def keep_alive(self) -> None:
         """Show that the stream lives; give up a reader that does not."""
         if self._paused_since is None:
-            self._request.write(KEEP_ALIVE)
+            self._request.write(self._form(KEEP_ALIVE))
         elif self._seconds() - self._paused_since >= PATIENCE:
             cut(self._request)
 
@@ -122,6 +128,9 @@ class Stream:
     def stopProducing(self) -> None:
         """The connection is gone; the request's handler is cancelled, and sees to the rest."""
 
+    def _form(self, piece: Packable) -> bytes:
+        return piece.packed if self._packed else piece.plain
+
     def _pump(self) -> None:
         while self._paused_since is None:
             if self._rest:
@@ -129,7 +138,7 @@ class Stream:
                 self._request.write(bytes(piece))
             elif self._stale:
                 self._stale = False
-                self._rest = memoryview(self._snapshot())
+                self._rest = memoryview(self._form(self._snapshot()))
             elif self._queue:
                 data = self._queue.popleft()
                 self._queued -= len(data)
@@ -150,20 +159,24 @@ class Streams:
         self._unsubscribe: Callable[[], None] = lambda: None
         self._timer: Any = None
         self._ticks = 0
-        self._cached: tuple[float, bytes] | None = None
+        self._cached: tuple[float, Packable] | None = None
 
     def __len__(self) -> int:
         return len(self._streams)
 
     async def serve(
-        self, request: Request, principal: Principal, check: Callable[[], Awaitable[Principal | None]]
+        self,
+        request: Request,
+        principal: Principal,
+        check: Callable[[], Awaitable[Principal | None]],
+        packed: bool = False,
     ) -> None:
         """Stream events to ``request`` until it goes away or the stream is ended. Raises ``HTTPProblem`` where there
         are too many.
 
-        ``check`` looks up again who asks, and is called from time to time.
+        ``check`` looks up again who asks, and is called from time to time. ``packed`` is whether to compress it.
         """
-        stream = Stream(request, principal, check, self._snapshot, self._reactor.seconds)
+        stream = Stream(request, principal, check, self._snapshot, self._reactor.seconds, packed)
         self._admit(stream)
         self._streams[stream] = None
         if len(self._streams) == 1:
@@ -209,15 +222,15 @@ class Streams:
 
     def _publish(self, event: Event) -> None:
         self._cached = None
-        data = frames_of(event)
+        piece = Packable(frames_of(event))
         for stream in tuple(self._streams):
-            stream.send(data)
+            stream.send(piece)
 
-    def _snapshot(self) -> bytes:
+    def _snapshot(self) -> Packable:
         """The state of now, encoded once for all who need it at the same time."""
         now = self._reactor.seconds()
         if self._cached is None or now - self._cached[0] >= 1.0:
-            self._cached = now, frame("snapshot", Snapshot(self._build, self._devices.all()))
+            self._cached = now, Packable(frame("snapshot", Snapshot(self._build, self._devices.all())))
         return self._cached[1]
 
     def _tick(self) -> None:

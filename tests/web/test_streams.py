@@ -116,14 +116,14 @@ class StreamTestCase(SynchronousTestCase):
         self.streams = Streams(self.clock, cast(Any, self.center), cast(Any, self.center), "build")
         self.principal: Principal | None = SOMEBODY
 
-    def open(self, request: FakeRequest, principal: Principal = SOMEBODY) -> Deferred[None]:
+    def open(self, request: FakeRequest, principal: Principal = SOMEBODY, packed: bool = False) -> Deferred[None]:
         """A stream to ``request``; fires when it has ended."""
 
         async def check() -> Principal | None:
             return self.principal
 
         reader: Any = request
-        return Deferred.fromCoroutine(self.streams.serve(reader, principal, check))
+        return Deferred.fromCoroutine(self.streams.serve(reader, principal, check, packed))
 
 
 class LifeTests(StreamTestCase):

@@ -16,6 +16,7 @@ from iotcenter.web.doors import Door
 from iotcenter.web.errors import HTTPProblem
 from iotcenter.web.guard import API, api, stream
 from iotcenter.web.paced import PacedWriter
+from iotcenter.web.packing import may_pack
 from iotcenter.web.parts import Parts
 from iotcenter.web.principal import Principal, find_principal
 from iotcenter.web.when import parse_span, zone_named
@@ -49,7 +50,8 @@ class EventHandlers:
         ``presence``, ``device``, ``removed``, ``command``, ``log``, ``file``. Another ``snapshot`` means that something
         was missed."""
         request.setHeader("X-Accel-Buffering", "no")  # nginx would hold events back
-        await self._parts.streams.serve(request, principal, lambda: find_principal(request, self._parts, door))
+        packed = may_pack(request, door)
+        await self._parts.streams.serve(request, principal, lambda: find_principal(request, self._parts, door), packed)
 
     @api("/events/log", role=Role.OPERATOR)
     async def log(self, request: Request, principal: Principal, query: EventQuery) -> tuple[Event, ...]:
