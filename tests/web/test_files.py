@@ -67,6 +67,36 @@ class FileTests(WebTestCase):
             self.assertTrue(answer.header("content-disposition").startswith("attachment;"))
             self.assertIn("sandbox", answer.header("content-security-policy"))
 
+    async def test_parts(self) -> None:
+        """Who asks for a part gets it, so that a download goes on after a break and a player finds the middle."""
+        content = JPEG + bytes(range(256)) * 1000
+        kept = await self.sent(content)
+        path, size = f"/api/v1/devices/kitchen-pi/files/{kept.id}", len(content)
+        tag = (await self.get(kept)).header("etag")
+        for wanted, start, stop in (
+            ("bytes=0-0", 0, 1),
+            ("bytes=100000-", 100_000, size),
+            ("bytes=-5", size - 5, size),
+            (f"bytes=7-{size + 9}", 7, size),
+        ):
+            for more in ({}, {"If-Range": tag}):
+                answer = await self.ask("GET", path, self.viewer, headers={"Range": wanted, **more})
+                self.assertEqual((answer.status, answer.body), (206, content[start:stop]), wanted)
+                self.assertEqual(answer.header("content-range"), f"bytes {start}-{stop - 1}/{size}")
+                self.assertEqual(answer.header("content-length"), str(stop - start))
+
+    async def test_parts_that_there_are_not(self) -> None:
+        """A part behind the end is refused; what is malformed, many parts, or of another state gives the whole."""
+        kept = await self.sent(JPEG)
+        path = f"/api/v1/devices/kitchen-pi/files/{kept.id}"
+        for wanted in (f"bytes={len(JPEG)}-", f"bytes={10**15}-"):
+            answer = await self.ask("GET", path, self.viewer, headers={"Range": wanted})
+            self.assertEqual((answer.status, answer.header("content-range")), (416, f"bytes */{len(JPEG)}"), wanted)
+        whole = ("bytes=2-1", "bytes=a-b", "bytes=", "lines=0-1", "bytes=0-0,2-3", "bytes=" + "9" * 5000 + "-", "0-1")
+        for headers in (*({"Range": each} for each in whole), {"Range": "bytes=0-0", "If-Range": '"other"'}):
+            answer = await self.ask("GET", path, self.viewer, headers=headers)
+            self.assertEqual((answer.status, answer.body), (200, JPEG), headers)
+
     async def test_names_in_headers(self) -> None:
         """A name breaks out of no header."""
         for name in ('a"; filename="b.html', "ä\u202e%s.jpg", "x\r\nSet-Cookie: a=b"):
