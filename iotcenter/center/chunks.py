@@ -24,11 +24,12 @@ def admit_together(
     if readings is None:
         return None
     newest = {reading.name: reading for reading in readings}
-    if not newest.keys() <= earliest.keys():
+    try:
+        begins = max([earliest[name] for name in newest])
+    except KeyError:
         return None
     times = [reading.time for reading in readings]
     values = [reading.value for reading in readings]
-    begins = max([earliest[name] for name in newest])
     if sorted(times) != times or not all_fit(times, values, received, begins):
         return None  # where times do not rise, the newest of a series might not be its last
     boot, first = reports[0].boot, reports[0].sequence
