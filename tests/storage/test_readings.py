@@ -10,6 +10,7 @@ from iotcenter.storage import batch
 from iotcenter.storage.admission import MOST_SERIES
 from iotcenter.storage.batch import Outcome
 from iotcenter.storage.errors import DiskFull, NotFound
+from iotcenter.storage.sql import change
 from iotcenter.wire.codec import BadReading, DamagedReport
 from iotcenter.wire.messages import MAX_READINGS, Refusal, Report
 from tests.storage.support import GARDEN, KITCHEN, NOW, FillingDisk, ReadingsCase, report
@@ -152,9 +153,20 @@ class TimingTests(ReadingsCase):
         self.assertIn("ahead of the server's clock", outcome.refused[0].reason)
 
     async def test_late(self) -> None:
-        """What comes over a minute after it was measured is counted as late."""
-        outcome = await self.store(report(1, 1.0, 2.0, time=NOW - 61))
-        self.assertEqual((len(outcome.new), outcome.late), (2, 1))
+        """What comes over a minute after it was measured is counted as late, in a new series as in a known one."""
+        for sequence in (1, 3):
+            outcome = await self.store(report(sequence, 1.0, 2.0, time=NOW - 60.5))
+            self.assertEqual((len(outcome.new), outcome.late), (2, 1))
+
+    async def test_no_longer_kept(self) -> None:
+        """Of a series of which less of the past is kept by now, readings from before are refused, and only they."""
+        await self.store(report(1, 1.0))
+        day = int(NOW // 86400)
+        await self.database.write(lambda connection: change(connection, "UPDATE series SET raw_from = ?", day))
+        self.intake.forget()
+        outcome = await self.store(report(2, 2.0, 3.0, time=day * 86400 - 1.0))
+        self.assertEqual([reading.value for reading in outcome.new], [3.0])
+        self.assertEqual([refusal.sequence for refusal in outcome.refused], [2])
 
 
 class AccountTests(ReadingsCase):
