@@ -141,7 +141,7 @@ def compiled(build: str) -> Environment:
         grouped=grouped,
         sized=sized,
     )
-    environment.filters.update(amount=amount, lasting=span, browser=browser_of)
+    environment.filters.update(amount=amount, lasting=lasting, browser=browser_of)
     environment.filters.update(shape=shape, layout=layout, offering=offering, clock=books.clock, account=books.account)
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)
@@ -215,3 +215,8 @@ def grouped(count: int) -> str:
 def sized(count: int) -> str:
     """A number of bytes, as people write it; no line ends before its unit."""
     return str(quantity(float(count), "B")).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def lasting(seconds: float) -> str:
+    """A length of time, as people write it; no line ends within it."""
+    return span(seconds).replace(" ", "\N{NO-BREAK SPACE}")
