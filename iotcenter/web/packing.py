@@ -31,10 +31,12 @@ def takes_gzip(request: Request) -> bool:
 def may_pack(request: Request, door: Door) -> bool:
     """Whether the answer to ``request`` may be compressed.
 
-    In TLS, only where no other site had a part in the request: the size of what is compressed tells of secrets in it to
-    those who can put text of their own beside them, and watch (BREACH). Without TLS there is nothing to guess.
+    Not where another site had a part in the request: in TLS, the size of what is compressed tells of secrets in it to
+    those who can put text of their own beside them, and watch (BREACH). A browser that does not say who asks is
+    believed where it came without TLS: there is nothing to guess. Behind a proxy that speaks TLS it does say so.
     """
-    return takes_gzip(request) and (door is not Door.HTTPS or header(request, "sec-fetch-site") in OWN)
+    site = header(request, "sec-fetch-site")
+    return takes_gzip(request) and (site in OWN or (site is None and door is not Door.HTTPS))
 
 
 def pack(body: bytes) -> bytes:

@@ -65,6 +65,11 @@ class AnswerTests(WebTestCase):
         self.assertEqual((answer.status, answer.header("content-encoding")), (404, "gzip"))
         self.assertIn(b"</html>", gzip.decompress(answer.body))
 
+    async def test_behind_a_proxy(self) -> None:
+        """A browser that says that another site made it ask speaks TLS to a proxy: it gets the page as it is."""
+        answer = await self.ask("GET", "/sign-in", headers={**GZIP, "Sec-Fetch-Site": "cross-site"})
+        self.assertEqual((answer.status, answer.header("content-encoding")), (200, ""))
+
 
 class TLSTests(WebTestCase):
     """Inside TLS, where lengths must tell nothing of secrets."""
