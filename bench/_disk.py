@@ -29,9 +29,10 @@ def written(pid: int) -> int:
 
 
 def written_by_inbox(pid: int) -> int:
-    """The same of the thread of the inbox, which is the one that never reads a file."""
-    threads = [_io(thread / "io") for thread in Path(f"/proc/{pid}/task").iterdir()]
-    return sum(thread["write_bytes"] for thread in threads if not thread["rchar"])
+    """The same of the thread of the inbox, which the server names so."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    named = [thread for thread in threads if (thread / "comm").read_text("ascii").strip() == "inbox"]
+    return sum(_io(thread / "io")["write_bytes"] for thread in named)
 
 
 def _io(file: Path) -> dict[str, int]:
