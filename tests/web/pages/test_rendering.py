@@ -23,8 +23,9 @@ from tests.browser.devices import SERIES
 NOW = 1795356202.0
 ANNA = Principal("anna", Role.ADMIN, Via.SESSION, csrf="token")
 
-BUDGET = 0.05
-"""Seconds that rendering a page may hold the reactor."""
+BUDGET = 0.1
+"""Seconds of the processor that a page may take: a hundredth on a common machine, and a slow one that shares its cores
+needs several times as much. A dashboard of a thousand cards takes 0.2 on the former."""
 
 
 def device(place: int) -> Device:
@@ -51,12 +52,12 @@ class SpeedTests(SynchronousTestCase):
         self.briefs = [Brief(one.name, one.state, one.last_seen, "", "") for one in self.devices]
 
     def quickest(self, template: str, **context: Any) -> float:
-        """The seconds that a rendering takes when nothing else disturbs it."""
+        """The seconds of the processor that a rendering takes when little else disturbs it."""
         times = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = time.thread_time()
             self.renderer.render(template, ANNA, **context)
-            times.append(time.perf_counter() - began)
+            times.append(time.thread_time() - began)
         return min(times)
 
     def test_a_full_dashboard(self) -> None:
@@ -66,9 +67,9 @@ class SpeedTests(SynchronousTestCase):
 
     def test_a_full_list(self) -> None:
         """So is a page of a hundred devices out of a thousand, with the search for them."""
-        began = time.perf_counter()
+        began = time.thread_time()
         selection = select(self.briefs, "device", "", "seen", 3)
-        searching = time.perf_counter() - began
+        searching = time.thread_time() - began
         self.assertEqual(len(selection.names), PAGE)
         context = {
             "devices": self.devices[:PAGE],
