@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from _coap import PLAIN, new_contexts
-from _support import cpu_seconds
+from _support import cpu_seconds, keep_apart
 
 from tests.processes import Program, free_port
 
@@ -28,6 +28,7 @@ async def _measured(reactor: Any, folder: str, count: int) -> float:
     server = Program(reactor, [*words, "server", port, folder])
     try:
         await server.until("ready")
+        keep_apart(server.pid)
         await _post(Program(reactor, [*words, "client", port, folder, str(FIRST)]), FIRST)
         before = cpu_seconds(server.pid)
         await _post(Program(reactor, [*words, "client", port, folder, str(count)]), count)

@@ -15,6 +15,9 @@ from twisted.internet.task import react
 TICK = os.sysconf("SC_CLK_TCK")
 """How many of the kernel's units of processor time make a second."""
 
+CORES = sorted(os.sched_getaffinity(0))
+"""The cores that this program may use when it begins."""
+
 
 class Bench(Protocol):
     """What is measured together."""
@@ -68,6 +71,16 @@ def verdict(found: float, goal: float, unit: str) -> tuple[str, str]:
 def cpu_seconds(pid: int) -> float:
     """How much processor time a process has used."""
     return _cpu_seconds(Path(f"/proc/{pid}"))[1]
+
+
+def keep_apart(server: int) -> None:
+    """Give a server a core of its own, and this process, with what it starts from now on, the others. Each answer wakes
+    its sender, which would push the server aside and fill its caches: one from elsewhere does not."""
+    if len(CORES) == 1:
+        return
+    for pid, cores in ((server, CORES[:1]), (os.getpid(), CORES[1:])):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def serving_seconds(pid: int) -> float:

@@ -1,12 +1,13 @@
 """What encrypted UDP costs a real server: reports that are stored and acknowledged, forgeries, strangers, handshakes.
 
-One process pretends to be all devices, on one socket; the server's processor time is read from the kernel. A report has
-two readings without times, as a chip without a clock sends them, and is confirmable: it is on disk (``fdatasync``)
-before it is acknowledged. Each device has one on its way, and sends the next when that is acknowledged. What counts is
-the time of the thread that serves and of the one that writes to disk. Merging into the tables, which goes on beside
-them and afterwards, is shown apart, and so is what both come to; in the end all readings must be in the tables.
+One process pretends to be all devices, on one socket, and on other cores than the server's; the server's processor time
+is read from the kernel. A report has two readings without times, as a chip without a clock sends them, and is
+confirmable: it is on disk (``fdatasync``) before it is acknowledged. Each device has one on its way, and sends the next
+when that is acknowledged. What counts is the time of the thread that serves and of the one that writes to disk. Merging
+into the tables, which goes on beside them and afterwards, is shown apart, and so is what both come to; in the end all
+readings must be in the tables.
 
-Beside it in the same run: aiocoap, which takes the same readings by plain CoAP and with OSCORE and stores nothing;
+Beside it in the same way: aiocoap, which takes the same readings by plain CoAP and with OSCORE and stores nothing;
 bytes on the wire beside TLS; and devices in a network that loses, doubles, reorders and moves ports (some five
 minutes).
 """
@@ -24,7 +25,7 @@ from _bytes import Bytes, over_tls, over_udp
 from _lossy import COMMANDS, DEVICES, REPORTS, storm
 from _pretenders import Load, Pretender
 from _rival_coap import posts
-from _support import load, run, show
+from _support import keep_apart, load, run, show
 from twisted.internet.threads import deferToThread
 
 from tests.daemons import ServerProcess
@@ -58,6 +59,7 @@ async def bench(reactor: Any, folder: Path, options: argparse.Namespace) -> None
             added = await server.ask("devices", {"name": f"chip-{number}", "transport": "udp"})
             devices.append(Pretender(added["id"], added["key"]))
         print(f"load: {load()}")
+        keep_apart(server.program.pid)
         rows, reports = await deferToThread(_measure, Load(server.udp, server.program.pid, devices), options)
         rows.append(await _stored(server, options))
         rows += _beside(reports, *await posts(reactor, folder, POSTS))
