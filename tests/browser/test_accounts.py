@@ -153,7 +153,7 @@ class ReferenceTests(BrowserCase):
         """From a group to an operation, and on to what it answers with, without scripts."""
 
         def act(page: Page) -> None:
-            page.get_by_role("link", name="device", exact=True).click()
+            page.get_by_role("main").get_by_role("link", name="Devices", exact=True).click()
             operation = page.locator("[id='device.show']")
             operation.locator("summary").click()
             expect(operation).to_contain_text("/api/v1/devices/kitchen-pi")
