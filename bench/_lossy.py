@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from tests.daemons import ServerProcess
 from tests.faults.impaired import ImpairedWay, Impairment
-from tests.processes import until
 from tests.udp_device import UdpDevice
 
 WEATHER = Impairment(loss=0.2, doubled=0.05, delay=0.2, port_moves_after=7)
 
 DEVICES, REPORTS, COMMANDS = 20, 50, 5
+
+KEEPALIVE = 25.0
+"""Seconds of silence after which a device shows that it is there, as real ones do. Every so often the network swallows
+all tries of a command; it waits then until the device is heard again."""
 
 WITHIN = 1200.0
 """Seconds in which all is over: a message that is lost comes again after two seconds, then four."""
@@ -37,9 +41,8 @@ async def storm(reactor: Any, server: ServerProcess) -> Storm:
     port, began = way.open(), reactor.seconds()
     devices = [await _device(reactor, server, f"sailor-{number}", port) for number in range(DEVICES)]
     try:
-        sailing = [_sail(server, f"sailor-{number}", device) for number, device in enumerate(devices)]
-        await gatherResults([Deferred.fromCoroutine(one) for one in sailing])
-        await until(reactor, lambda: all(len(device.effects) == COMMANDS for device in devices), "commands", WITHIN)
+        sailing = [_sail(reactor, server, f"sailor-{number}", device) for number, device in enumerate(devices)]
+        await gatherResults([Deferred.fromCoroutine(one).addTimeout(WITHIN, reactor) for one in sailing])
         seconds = reactor.seconds() - began
         stored = [await _stored(server, f"sailor-{number}") for number in range(DEVICES)]
     finally:
@@ -63,12 +66,15 @@ async def _device(reactor: Any, server: ServerProcess, name: str, port: int) -> 
     return device
 
 
-async def _sail(server: ServerProcess, name: str, device: UdpDevice) -> None:
+async def _sail(reactor: Any, server: ServerProcess, name: str, device: UdpDevice) -> None:
     await device.hello()
     for number in range(REPORTS):
         if number % (REPORTS // COMMANDS) == 0:
             await server.ask(f"devices/{name}/commands", {"name": "blink", "args": {}, "lifetime": WITHIN})
         await device.report(number + 1, float(number))
+    while len(device.effects) < COMMANDS:
+        await deferLater(reactor, KEEPALIVE)
+        await device.hello()
 
 
 async def _stored(server: ServerProcess, name: str) -> list[float]:
